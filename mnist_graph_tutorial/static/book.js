@@ -1,0 +1,29 @@
+// Light and dark: what the system prefers, until the reader chooses.
+const theme = document.getElementById("site-theme"), root = document.documentElement;
+const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+const name = () => { theme.textContent = isDark() ? "Light pages" : "Dark pages" };
+theme.hidden = false;
+theme.onclick = () => {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  try { localStorage.theme = root.dataset.theme } catch {}
+  name();
+};
+name();
+
+// What scrolls sideways can be reached from the keyboard.
+const reach = () => document.querySelectorAll("pre, .wide, .output, .formula").forEach(box => {
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; else box.removeAttribute("tabindex");
+});
+addEventListener("resize", reach);
+addEventListener("load", reach);
+reach();
+
+// A slash goes to the search field; a folded solution opens where a link or the printer needs it.
+addEventListener("keydown", event => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea")) return;
+  const field = document.querySelector("input[type=search]");
+  if (!field.checkVisibility()) document.getElementById("site-nav").showPopover();
+  field.focus();
+  event.preventDefault();
+});
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(fold => { fold.open = true }));

@@ -1,0 +1,272 @@
+"""Running the notebooks: all of them, and what happens when one fails."""
+import configparser, json, os, re, shutil, subprocess, sys, textwrap
+from pathlib import Path
+import nbformat, pytest
+from mnist_graph_tutorial import book
+from mnist_graph_tutorial.book import cleaned, differences, environment, execute
+from mnist_graph_tutorial.data import cache_directory, load_mnist
+from mnist_graph_tutorial.site import notebooks, project
+
+NOTEBOOKS = notebooks()
+name = lambda path: path.stem
+
+def real_mnist() -> str:
+    "Where real MNIST lies, or nothing."
+    for source in (os.environ.get("MNIST_GRAPH_DATA"), cache_directory() / "mnist"):
+        if source and Path(source).is_dir() and load_mnist(str(source)).name == "mnist": return str(source)
+    return ""
+
+@pytest.fixture(scope="session")
+def fresh():
+    "A notebook executed on some data, once a session."
+    done = {}
+    def run(path, data):
+        if (path, data) not in done: done[path, data] = execute(path, environment(data, "cpu"))
+        return done[path, data]
+    return run
+
+# The whole book
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_runs_on_the_embedded_digits(path, fresh):
+    assert fresh(path, "digits").problem == ""
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_saved_outputs_are_still_true_on_mnist(path, fresh):
+    if not real_mnist(): pytest.skip("no real MNIST in MNIST_GRAPH_DATA or in the cache")
+    run = fresh(path, real_mnist())
+    assert run.problem == ""
+    exact = os.environ.get("MNIST_GRAPH_EXACT") == "1"  # on the machine that saved them, byte for byte
+    assert differences(json.loads(path.read_text()), run.notebook, exact=exact) == []
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_notebooks_are_kept_as_a_run_writes_them(path):
+    assert book.nb2str(cleaned(nbformat.read(path, 4))) == path.read_text()
+
+def test_readme_is_the_front_page():
+    assert (project() / "README.md").read_text() == book.readme()
+
+def test_readme_has_the_two_commands():
+    lines = book.readme().splitlines()
+    assert "pip install -e '.[dev]' && mnist-graph-tutorial run" in lines
+    assert "pip install -e '.[dev]' && pytest" in lines
+
+def test_readme_names_the_repository_that_settings_name():
+    settings = configparser.ConfigParser()
+    settings.read(project() / "settings.ini")
+    assert f"git+{settings['DEFAULT']['git_url']}`" in book.readme()
+
+# One notebook
+
+@pytest.fixture
+def notebook(tmp_path):
+    "Writes a notebook of code cells."
+    def write(*cells, file="tiny.ipynb"):
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(cell)) for cell in cells])
+        nbformat.write(nb, tmp_path / file)
+        return tmp_path / file
+    return write
+
+def outputs(run): return [cell["outputs"] for cell in run.notebook["cells"]]
+def text(run, cell): return "".join("".join(out.get("text", "")) + "".join(out.get("data", {}).get("text/plain", "")) for out in outputs(run)[cell])
+
+def test_a_failing_cell_ends_the_run_and_keeps_what_ran(notebook):
+    path = notebook("print('kept')", "x = 1\n1 / 0", "print('never')")
+    before = path.read_text()
+    run = execute(path, environment("digits"))
+    assert run.problem == "tiny.ipynb, cell 2:\n\n    x = 1\n    1 / 0\n\nZeroDivisionError: division by zero"
+    assert text(run, 0) == "kept\n" and outputs(run)[1][0]["output_type"] == "error" and outputs(run)[2] == []
+    assert path.read_text() == before
+
+def test_cells_with_eval_false_are_not_run_and_keep_their_output(notebook):
+    path = notebook("a = 1", "#| eval: false\na = 2", "a")
+    nb = nbformat.read(path, 4)
+    nb.cells[1].outputs = [nbformat.v4.new_output("stream", text="as it was\n")]
+    nb.cells[2].outputs = [nbformat.v4.new_output("stream", text="stale\n")]
+    nbformat.write(nb, path)
+    run = execute(path, environment("digits"))
+    assert (text(run, 1), text(run, 2), run.cells) == ("as it was\n", "1", 2)
+
+def test_a_kernel_that_dies_is_told_and_what_ran_is_kept(notebook):
+    run = execute(notebook("1 + 1", "import os; os.write(2, b'no memory left\\n'); os._exit(9)"), environment("digits"))
+    assert "cell 2" in run.problem and "the kernel died" in run.problem and "no memory left" in run.problem
+    assert text(run, 0) == "2"
+
+def test_the_kernel_is_this_python_whatever_is_installed_as_python3(notebook, tmp_path, monkeypatch):
+    rogue = tmp_path / "jupyter" / "kernels" / "python3"
+    rogue.mkdir(parents=True)
+    (rogue / "kernel.json").write_text(json.dumps(dict(argv=["/bin/false", "{connection_file}"], display_name="x", language="python")))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    run = execute(notebook("import sys; sys.executable"), environment("digits"))
+    assert run.problem == "" and text(run, 0) == repr(sys.executable)
+
+def test_what_the_kernel_is_told(notebook, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names = ["MNIST_GRAPH_DATA", "MNIST_GRAPH_DEVICE", "MNIST_GRAPH_PAGE", "IN_TEST", "MPLBACKEND"]
+    run = execute(notebook(f"import os; [os.environ[name] for name in {names}]"), environment("digits", "cpu"))
+    assert text(run, 0) == "['digits', 'cpu', '1', '1', 'module://matplotlib_inline.backend_inline']"
+
+def test_a_run_reports_how_far_it_is(notebook):
+    lines = []
+    execute(notebook("1", "import time; time.sleep(1)"), environment("digits"), lines.append)
+    assert any(re.fullmatch(r"tiny +cell 2 of 2  0:0\d", line) for line in lines)
+
+def test_streams_come_out_whole_and_without_debris(notebook):
+    run = execute(notebook("""
+        import os, sys, time
+        for k in range(5): print(k, flush=True); time.sleep(.02)
+        print("I0000 00:00:1732380000.000001    1 cudart_stub.cc:31] Could not find cuda drivers", file=sys.stderr)
+        print("WARNING: All log messages before absl::InitializeLog() is called are written to STDERR", file=sys.stderr)
+        """), environment("digits"))
+    assert [out.get("name") for out in outputs(run)[0]] == ["stdout"] and text(run, 0) == "0\n1\n2\n3\n4\n"
+
+def test_other_words_on_standard_error_are_kept(notebook):
+    run = execute(notebook("import sys; print('mind this', file=sys.stderr)"), environment("digits"))
+    assert text(run, 0) == "mind this\n"
+
+def test_progress_leaves_a_plain_sentence_and_two_runs_agree_to_the_byte(notebook):
+    path = notebook("""
+        from mnist_graph_tutorial.explore import Progress
+        bar = Progress(3, "steps")
+        for k in range(3): bar.update(k + 1)
+        bar.done("3 steps done.")""", "{1, 2, 3}")
+    one, two = (execute(path, environment("digits")).notebook for _ in range(2))
+    assert differences(one, two, exact=True) == [] and one == two
+    assert "3 steps done." in json.dumps(one) and "progress" not in json.dumps(one["cells"][0]["outputs"])
+
+# Choosing
+
+def test_choosing_by_number_name_and_file():
+    chosen = [path.stem for path in book.choose(["03", "data", "12_explore", "index"])]
+    assert chosen == ["index", "03_mnist_net", "11_data", "12_explore"]
+    assert book.choose() == NOTEBOOKS
+
+@pytest.mark.parametrize("wrong", ["99", "mnist", "", "0", "3_mnist_net_"])
+def test_a_wrong_name_lists_the_choices(wrong):
+    with pytest.raises(ValueError, match="there are index, .*mnist_net, .*reference"): book.choose([wrong])
+
+# Differences
+
+PNG = "iVBORw0KGgo"
+def output(**data): return dict(output_type="display_data", metadata={}, data=data)
+def nb(*cells): return dict(cells=[dict(cell_type="code", source=source.splitlines(True), outputs=list(outs)) for source, outs in cells])
+def printed(text, source="show()"): return nb((source, [dict(output_type="stream", name="stdout", text=text.splitlines(True))]))
+def html(text): return nb(("show()", [output(**{"text/html": text.splitlines(True), "text/plain": ["<HTML object>"]})]))
+
+def picture(shift=0, size=(200, 100), noise=0):
+    "An `<img>` of a curve on white."
+    import base64, io
+    import numpy as np
+    from PIL import Image
+    pixels = np.full(size[::-1], 255, np.uint8)
+    columns = np.arange(size[0])
+    for thick in range(-2, 3): pixels[((np.sin(columns / 20) * .4 + .5) * (size[1] - 10) + 3 + thick + shift).astype(int) % size[1], columns] = 0
+    if noise: pixels[::10, ::20] = np.clip(pixels[::10, ::20].astype(int) - noise, 0, 255)
+    raw = io.BytesIO()
+    Image.fromarray(pixels).save(raw, "png")
+    return f'<img alt="a curve" src="data:image/png;base64,{base64.b64encode(raw.getvalue()).decode()}">'
+
+def player(frames, caption="loss 0.51", count=None):
+    pictures = [picture(shift) for shift in frames]
+    data = dict(controls=[dict(name="epoch", values=list(range(len(frames))))], pictures=pictures, texts=[caption] * len(frames))
+    return f'<figure>{pictures[0]}<script type="application/json">{json.dumps(data)}</script><figcaption>{caption}</figcaption></figure>'
+
+@pytest.mark.parametrize("saved,fresh", [
+    (printed("loss 0.0312, 1,234 of 10,000"), printed("loss 0.0309, 1,240 of 10,000")),
+    (printed("[0.12 3.  ]"), printed("[0.119 3.01]")),
+    (printed("1e-12"), printed("3.1e-09")),
+    (html(picture()), html(picture(noise=40))),
+    (html(player([0, 2], "loss 0.51")), html(player([0, 2], "loss 0.50"))),
+    (printed("3.1 seconds", "#| timing\nshow()"), printed("9 minutes", "#| timing\nshow()")),
+    (html('const weights = "' + "Ab1+" * 100 + '"'), html('const weights = "' + "Cd2/" * 100 + '"')),
+], ids=["digits", "blanks", "tiny", "noise", "caption", "timing", "weights"])
+def test_small_differences_pass(saved, fresh): assert differences(saved, fresh) == []
+
+@pytest.mark.parametrize("saved,fresh", [
+    (printed("accuracy 0.98"), printed("accuracy 0.91")),
+    (printed("accuracy 0.98"), printed("precision 0.98")),
+    (printed("7"), printed("-7")),
+    (printed("nan"), printed("0.1")),
+    (printed("1,234"), printed("12,340")),
+    (printed("the digit is 4"), nb(("show()", []))),
+    (printed("4"), nb(("show(other)", printed("4")["cells"][0]["outputs"]))),
+    (html(picture()), html(picture(shift=6))),
+    (html(picture()), html(picture(size=(200, 120)))),
+    (html(picture()), html("<p>no picture</p>")),
+    (html(player([0, 2])), html(player([0, 2, 4]))),
+    (html(player([0, 2])), html(player([0, 9]))),
+    (html(player([0, 2], "loss 0.51")), html(player([0, 2], "loss 0.71"))),
+    (html('const weights = "' + "Ab1+" * 100 + '"'), html('const weights = "' + "Ab1+" * 50 + '"')),
+    (nb(("a", []), ("b", [])), nb(("a", []))),
+], ids=["number", "word", "sign", "nan", "magnitude", "missing", "code", "moved", "size", "gone", "frames", "frame",
+        "caption", "weights", "cells"])
+def test_real_changes_are_found(saved, fresh): assert len(differences(saved, fresh)) == 1
+
+def test_exact_finds_the_last_digit_but_no_timing():
+    assert len(differences(printed("0.98031"), printed("0.98032"), exact=True)) == 1
+    assert differences(printed("3.1", "#| timing\nshow()"), printed("3.2", "#| timing\nshow()"), exact=True) == []
+
+def test_a_difference_names_the_cell_and_both_values():
+    assert differences(printed("accuracy 0.98"), printed("accuracy 0.91")) == ["show(): number '0.98' is now '0.91'"]
+
+# The whole command, on a book of three pages
+
+@pytest.fixture
+def small_book(tmp_path, notebook):
+    "A copy of the project with a front page and two chapters, and a way to call it."
+    shutil.copytree(project() / "mnist_graph_tutorial", tmp_path / "mnist_graph_tutorial", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(project() / "settings.ini", tmp_path)
+    (tmp_path / "nbs").mkdir()
+    title = lambda words: nbformat.v4.new_markdown_cell(f"# {words}\n\n> of a small book")
+    def write(stem, *cells):
+        code = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        nbformat.write(nbformat.v4.new_notebook(cells=[title(stem), *code]), tmp_path / "nbs" / f"{stem}.ipynb")
+    write("index"); write("01_one", "print('one')"); write("02_two", "print('two')")
+    def call(*words):
+        env = os.environ | dict(PYTHONPATH=str(tmp_path))
+        code = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
+        return subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, env=env, capture_output=True, text=True)
+    return write, call, tmp_path
+
+def test_run_leaves_notebooks_pages_and_a_table(small_book):
+    write, call, place = small_book
+    done = call("run", "--data", "digits", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in (place / "_book").iterdir()}
+    assert made >= {"index.html", "one.html", "two.html", "search.html", "01_one.ipynb", "02_two.ipynb"}
+    assert re.search(r"^device  .*cores", done.stdout, re.M) and re.search(r"^data    digits$", done.stdout, re.M)
+    assert re.search(r"^two +1 +\d+\.\d s$", done.stdout, re.M) and "\r" not in done.stdout
+    assert "<pre" in (place / "_book/two.html").read_text() and ">two\n" in (place / "_book/two.html").read_text()
+    assert json.loads((place / "nbs/02_two.ipynb").read_text())["cells"][1]["outputs"] == []
+
+def test_run_of_a_failing_chapter(small_book):
+    write, call, place = small_book
+    write("02_two", "print('before')", "raise ValueError('too few digits')")
+    write("03_three", "print('three')")
+    done = call("run", "--data", "digits", "--device", "cpu", "--out", "pages")
+    assert done.returncode == 1
+    assert "02_two.ipynb, cell 3" in done.stderr and "    raise ValueError('too few digits')" in done.stderr
+    assert "ValueError: too few digits" in done.stderr and "Traceback" not in done.stderr
+    assert "before" in (place / "pages/02_two.ipynb").read_text() and "one" in (place / "pages/01_one.ipynb").read_text()
+    assert ">one\n" in (place / "pages/one.html").read_text() and re.search(r"^one +1 ", done.stdout, re.M)
+    assert not (place / "pages/.ipynb").exists() and "three\n" not in (place / "pages/03_three.ipynb").read_text()
+
+def test_update_wants_real_mnist(small_book):
+    write, call, place = small_book
+    before = (place / "nbs/01_one.ipynb").read_text()
+    done = call("run", "--data", "digits", "--update")
+    assert done.returncode == 1 and "--update needs --data mnist" in done.stderr and done.stderr.count("\n") == 1
+    assert (place / "nbs/01_one.ipynb").read_text() == before and not (place / "_book").exists()
+
+def test_update_writes_back_what_nbdev_clean_leaves_alone(small_book):
+    if not real_mnist(): pytest.skip("no real MNIST in MNIST_GRAPH_DATA or in the cache")
+    write, call, place = small_book
+    write("02_two", "print('two')", "import matplotlib.pyplot as plt; plt.plot([1, 2]);", "object()")
+    done = call("run", "--data", real_mnist(), "--update", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    after = {path: path.read_bytes() for path in (place / "nbs").glob("*.ipynb")}
+    assert b"two\\n" in after[place / "nbs/02_two.ipynb"] and b"image/png" in after[place / "nbs/02_two.ipynb"]
+    code = "from nbdev.clean import nbdev_clean; nbdev_clean()"
+    subprocess.run([sys.executable, "-c", code], cwd=place, check=True)
+    assert {path: path.read_bytes() for path in after} == after
+    assert (place / "README.md").read_text().endswith("# index\n\n> of a small book\n")

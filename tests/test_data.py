@@ -1,0 +1,125 @@
+"""Faults of the data page: files that are not what they should be, and downloads that fail half-way."""
+import functools, gzip, hashlib, http.server, os, threading
+import numpy as np
+import pytest
+from mnist_graph_tutorial import data
+from mnist_graph_tutorial.data import DIGESTS, check_split, download, load_mnist, parse_idx, read_idx
+
+def idx(array):
+    "The bytes of an IDX file that holds `array`."
+    shape = np.array(array.shape, ">u4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + shape + array.astype(np.uint8).tobytes()
+
+@pytest.fixture
+def tiny_mnist(tmp_path, monkeypatch):
+    "A directory of four small files that pass for MNIST, and their bytes."
+    rng, files = np.random.default_rng(0), {}
+    for name, n in zip(DIGESTS, (40, 40, 20, 20)):
+        files[name] = idx(rng.integers(0, 256, (n, 28, 28)) if "images" in name else np.arange(n) % 10)
+    monkeypatch.setattr(data, "DIGESTS", {name: hashlib.sha256(raw).hexdigest() for name, raw in files.items()})
+    directory = tmp_path / "tiny"
+    directory.mkdir()
+    for name, raw in files.items(): (directory / f"{name}.gz").write_bytes(gzip.compress(raw))
+    return directory, files
+
+def test_idx_round_trip_on_random_shapes():
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        array = rng.integers(0, 256, rng.integers(0, 5, rng.integers(1, 5)))
+        assert np.array_equal(parse_idx(idx(array)), array)
+
+def test_every_truncation_of_an_idx_file_is_refused():
+    raw = idx(np.arange(12).reshape(3, 4))
+    for n in range(len(raw)):
+        with pytest.raises(ValueError): parse_idx(raw[:n])
+    with pytest.raises(ValueError, match="13"): parse_idx(raw + b"x")
+
+def test_random_bytes_never_crash_the_reader():
+    rng = np.random.default_rng(2)
+    for _ in range(500):
+        raw = bytes([0, 0, 8]) + rng.integers(0, 256, rng.integers(0, 40), np.uint8).tobytes()
+        try: parse_idx(raw)
+        except ValueError: pass
+
+def test_gzipped_and_plain_files_read_alike(tmp_path):
+    array = np.arange(6).reshape(2, 3)
+    (tmp_path / "a").write_bytes(idx(array))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(idx(array)))
+    assert np.array_equal(read_idx(tmp_path / "a"), read_idx(tmp_path / "a.gz"))
+
+def test_damaged_gzip_is_one_clear_line(tmp_path):
+    packed = gzip.compress(idx(np.zeros((30, 28, 28))))
+    (tmp_path / "cut.gz").write_bytes(packed[:-20])
+    with pytest.raises(ValueError, match="cut.gz: damaged gzip file"): read_idx(tmp_path / "cut.gz")
+
+def test_directory_splits_in_order(tiny_mnist):
+    directory, files = tiny_mnist
+    loaded = load_mnist(str(directory), validation=3)
+    assert [len(part.labels) for part in loaded[:3]] == [37, 3, 20] and loaded.name == "mnist"
+    first = parse_idx(files["train-images-idx3-ubyte"])[0].reshape(784) / np.float32(255)
+    assert np.array_equal(loaded.validation.images[0], first)
+    assert loaded.train.images.dtype == np.float32 and loaded.train.labels.dtype == np.int32
+
+def test_directory_without_the_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file train-images-idx3-ubyte or train-images-idx3-ubyte.gz"):
+        load_mnist(str(tmp_path))
+
+def test_other_digits_are_not_taken_for_mnist(tiny_mnist):
+    directory, files = tiny_mnist
+    (directory / "t10k-labels-idx1-ubyte").write_bytes(idx(np.ones(20)))
+    with pytest.raises(ValueError, match="SHA-256"): load_mnist(str(directory))
+
+def test_images_and_labels_that_do_not_match():
+    with pytest.raises(ValueError, match="2 images, but labels of shape"):
+        data.as_split(np.zeros((2, 28, 28), np.uint8), np.zeros(3, np.uint8))
+
+@pytest.mark.parametrize("images, labels, message", [
+    (np.zeros((2, 783)), np.zeros(2, int), "784"), (np.zeros((0, 784)), np.zeros(0, int), "784"),
+    (np.full((2, 784), 255.), np.zeros(2, int), "range"), (np.full((2, 784), np.nan), np.zeros(2, int), "range"),
+    (np.zeros((2, 784)), np.zeros(3, int), "labels of shape"), (np.zeros((2, 784)), np.array([1, 10]), "digits")])
+def test_check_split_names_what_is_wrong(images, labels, message):
+    with pytest.raises(ValueError, match=message): check_split((images, labels))
+
+def test_negative_validation():
+    with pytest.raises(ValueError, match="negative"): load_mnist("digits", validation=-1)
+
+@pytest.fixture
+def mirror(tiny_mnist):
+    "The tiny files behind a server on this machine."
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args): pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tiny_mnist[0]))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+
+def test_download_lands_whole_from_the_second_mirror(mirror, tmp_path):
+    target = download(tmp_path / "cache" / "mnist", ("http://127.0.0.1:9/", mirror))
+    assert sorted(os.listdir(target)) == sorted(f"{name}.gz" for name in DIGESTS)
+    assert os.listdir(target.parent) == ["mnist"]
+
+def test_a_mirror_with_a_wrong_file_leaves_nothing(mirror, tiny_mnist, tmp_path):
+    (tiny_mnist[0] / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.ones(20))))
+    with pytest.raises(OSError, match="no mirror has t10k-labels"): download(tmp_path / "cache" / "mnist", (mirror,))
+    assert os.listdir(tmp_path / "cache") == []
+
+def test_a_damaged_cache_is_fetched_again(mirror, tmp_path, monkeypatch):
+    monkeypatch.setattr(data.download, "__defaults__", ((mirror,),))
+    monkeypatch.delenv("MNIST_GRAPH_DATA", raising=False)
+    assert load_mnist("mnist", cache_dir=tmp_path).name == "mnist"
+    cut = tmp_path / "mnist" / "t10k-images-idx3-ubyte.gz"
+    cut.write_bytes(cut.read_bytes()[:100])
+    assert len(load_mnist("auto", cache_dir=tmp_path).test.images) == 20
+
+def test_offline_settles_for_the_embedded_digits_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data.download, "__defaults__", (("http://127.0.0.1:9/",),))
+    monkeypatch.delenv("MNIST_GRAPH_DATA", raising=False)
+    assert load_mnist(cache_dir=tmp_path).name == "digits"
+    assert capsys.readouterr().out == data.NOTICE + "\n"
+    with pytest.raises(OSError, match="no mirror has"): load_mnist("mnist", cache_dir=tmp_path)
+
+def test_embedded_digits_look_like_mnist():
+    digits = check_split(load_mnist("digits").train)
+    frame = digits.images.reshape(-1, 28, 28).copy()
+    frame[:, 4:24, 4:24] = 0
+    assert frame.max() == 0 and digits.images.max() == 1 and set(digits.labels) == set(range(10))

@@ -1,0 +1,94 @@
+"""Drawings made into MNIST's kind of picture, weights in 8 bits, and what a DigitPad refuses."""
+import re
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from mnist_graph_tutorial.data import load_mnist
+from mnist_graph_tutorial.draw_a_digit import DigitPad, crop, normalise_drawing, quantise, shares, telling_samples
+from mnist_graph_tutorial.mnist_net import MnistNet
+
+@pytest.fixture(scope="module")
+def data(): return load_mnist("digits")
+
+@pytest.fixture(scope="module")
+def net(): return MnistNet(hidden=20)
+
+def scrawl(seed, height=90, width=110):
+    "Ink in a random walk."
+    rng = np.random.default_rng(seed)
+    sheet = np.zeros((height, width))
+    y, x = np.clip(np.cumsum(rng.normal(0, 2, (2, 300)), axis=1) + [[height / 2], [width / 2]], 3, [[height - 4], [width - 4]]).astype(int)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1): sheet[y + dy, x + dx] = rng.uniform(.5, 1, 300)
+    return sheet
+
+@pytest.mark.parametrize("seed", range(20))
+def test_longer_side_fills_the_square_and_mass_lies_in_the_middle(seed):
+    image = normalise_drawing(scrawl(seed)).reshape(28, 28)
+    assert max(crop(image).shape) == 20 and 0 < image.max() <= 1
+    centre = [image.sum(axis=axis) @ np.arange(28) / image.sum() for axis in (0, 1)]
+    assert np.abs(np.array(centre) - 14).max() <= .5 + 1e-6
+
+@pytest.mark.parametrize("seed", range(5))
+def test_place_and_size_of_the_sheet_do_not_matter(seed):
+    drawing = scrawl(seed)
+    image = normalise_drawing(drawing)
+    np.testing.assert_allclose(normalise_drawing(np.pad(drawing, ((7, 40), (31, 2)))), image, atol=1e-6)
+    np.testing.assert_allclose(normalise_drawing(np.kron(drawing, np.ones((3, 3)))), image, atol=1e-6)
+
+def test_a_second_time_changes_nothing():
+    image = normalise_drawing(scrawl(1))
+    np.testing.assert_allclose(normalise_drawing(image.reshape(28, 28)), image, atol=1e-6)
+
+@pytest.mark.parametrize("shape, size", [((1, 1), (20, 20)), ((100, 1), (20, 1)), ((2, 100), (1, 20)), ((5, 100), (1, 20)), ((30, 40), (15, 20))])
+def test_small_and_thin_ink(shape, size):
+    drawing = np.zeros((120, 120))
+    drawing[10:10 + shape[0], 4:4 + shape[1]] = 1
+    assert crop(normalise_drawing(drawing).reshape(28, 28)).shape == size
+
+def test_ink_heavy_at_one_end_stays_inside_the_picture():
+    drawing = np.zeros((100, 100))
+    drawing[:, 50], drawing[95:, 10:90] = .02, 1
+    image = normalise_drawing(drawing).reshape(28, 28)
+    assert crop(image).shape[0] == 20 and image[0].any()
+
+@pytest.mark.parametrize("length, count", [(5, 2), (2, 5), (140, 20), (7, 7), (1, 20), (93, 13)])
+def test_shares_keep_the_mean(length, count):
+    line = np.random.default_rng(0).random(length)
+    table = shares(length, count)
+    np.testing.assert_allclose(table.sum(axis=1), 1)
+    assert np.isclose((table @ line).mean(), line.mean())
+
+@pytest.mark.parametrize("drawing, complaint", [
+    (np.zeros((28, 28)), "the drawing is blank"), (np.zeros((0, 5)), "shape"), (np.ones(784), r"shape \(784,\)"),
+    (np.full((5, 5), 1.5), "range 0 to 1"), (-np.eye(5), "range 0 to 1"), (np.full((5, 5), np.nan), "range 0 to 1"),
+])
+def test_what_is_no_drawing_is_refused(drawing, complaint):
+    with pytest.raises(ValueError, match=complaint): normalise_drawing(drawing)
+
+def test_rounding_errs_by_half_a_step_at_most():
+    weights = np.random.default_rng(0).normal(0, [.01, 1, 100], (500, 3))
+    weights[:, 1] = 0
+    whole, scales = quantise(weights)
+    assert whole.dtype == np.int8 and np.abs(whole).max(axis=0).tolist() == [127, 0, 127]
+    assert (np.abs(whole * scales - weights) <= scales * (.5 + 1e-4)).all()
+
+def test_samples_are_of_the_digit_they_stand_for(net, data):
+    images = telling_samples(net, data.test)
+    for digit in range(10):
+        own = data.test.images[data.test.labels == digit]
+        assert all((own == image).all(axis=1).any() for image in images[digit])
+
+def test_pad_is_the_same_on_every_run_and_leaves_no_figure(net, data):
+    pad = DigitPad(net, data.test, np.zeros((10, 784)))
+    assert pad._repr_html_() == pad._repr_html_() and not plt.get_fignums()
+    assert repr(pad) == "DigitPad of 784-20-10"
+    assert re.search(r'<img [^>]*alt="A test image[^"]* probability 0\.\d{3}\."', pad._repr_html_())
+
+def test_pad_refuses_what_it_cannot_show(net, data):
+    with pytest.raises(ValueError, match=r"ideals of shape \(784,\)"): DigitPad(net, data.test, np.zeros(784))
+    few = data.test._replace(images=data.test.images[:3], labels=data.test.labels[:3])
+    with pytest.raises(ValueError, match="every digit"): DigitPad(net, few)
+    with pytest.raises(ValueError, match="range 0 to 1"): DigitPad(net, data.test._replace(images=data.test.images * 255))

@@ -1,0 +1,146 @@
+"""Learning an inverse: both ways against NumPy and each other, odd shapes and counts, refusals."""
+import json, re
+from pathlib import Path
+import numpy as np
+import pytest
+from mnist_graph_tutorial.device import traces
+from mnist_graph_tutorial.matrix_inverse import (METHODS, descent, l1_error, learn_inverse, learn_inverse_in_session,
+                                                 newton_schulz, product, random_matrix)
+import tensorflow as tf
+
+BOTH = [learn_inverse, learn_inverse_in_session]
+ALL = [*BOTH, newton_schulz]
+
+def adagrad_in_numpy(A, steps, rate):
+    "The post's steps, written a third time, in float64: X and the losses before each step and at the end."
+    X, squares, losses = np.zeros(A.shape), np.full(A.shape, 0.1), []
+    for _ in range(steps):
+        residual = X @ A - np.eye(len(A))
+        losses.append(np.abs(residual).sum())
+        slope = np.sign(residual) @ A.T
+        squares += slope ** 2
+        X -= rate * slope / np.sqrt(squares)
+    return X, [*losses, np.abs(X @ A - np.eye(len(A))).sum()]
+
+def safe_rate(A): return 1 / (2 * np.sum(np.square(A, dtype=float)))
+
+@pytest.mark.parametrize("learn", BOTH)
+@pytest.mark.parametrize("n", [1, 2, 10, 17])
+def test_the_steps_are_adagrads(learn, n):
+    A = np.random.default_rng(n).normal(size=(n, n))    # no whole numbers: no sum is exactly zero
+    X, losses = adagrad_in_numpy(A, 60, 1 / 128)
+    result = learn(A, steps=60, learning_rate=1 / 128, log_every=1, dtype="float64")
+    np.testing.assert_allclose(result.X, X, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(result.losses, losses, rtol=1e-9)
+    np.testing.assert_allclose(result.residual, X @ A - np.eye(n), atol=1e-9)
+
+@pytest.mark.parametrize("seed", range(3))
+def test_session_and_graph_agree_in_float32(seed):
+    A = random_matrix(seed)
+    session, graph = (learn(A, steps=1_000, log_every=50) for learn in BOTH)
+    assert session.X.dtype == graph.X.dtype == session.losses.dtype == graph.losses.dtype == np.float32
+    assert np.abs(session.losses - graph.losses).max() < 2e-5
+    assert np.abs(session.X - graph.X).max() < 1e-6
+
+@pytest.mark.parametrize("learn", BOTH)
+@pytest.mark.parametrize("steps,every", [(1, 1), (1, 100), (7, 3), (9, 3), (50, 49)])
+def test_losses_stand_at_their_steps(learn, steps, every):
+    A = random_matrix(5)
+    every_step = learn(A, steps=steps, log_every=1).losses
+    marks = sorted({*range(0, steps, every), steps})
+    result = learn(A, steps=steps, log_every=every)
+    np.testing.assert_allclose(result.losses, every_step[marks], rtol=1e-6)
+    assert result.losses[0] == 10
+    assert np.isclose(np.abs(result.residual).sum(), result.losses[-1], rtol=1e-5)
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stack_learns_what_each_matrix_learns_alone(method):
+    A = np.stack([random_matrix(seed) for seed in range(4)]).astype(np.float32)
+    rates, marks = np.float32([[1e-4], [2e-4], [1e-4], [3e-4]]), tf.constant([0, 200, 500])
+    X, losses = descent(method, l1_error)(tf.constant(A), tf.constant(rates), marks)
+    assert X.shape == (4, 10, 10) and losses.shape == (3, 4)
+    for k in range(4):
+        alone = learn_inverse(A[k], method=method, learning_rate=rates[k, 0], steps=500, log_every=500)
+        np.testing.assert_allclose(X[k], alone.X, atol=1e-6)
+        assert np.isclose(losses[-1, k], alone.losses[-1], rtol=1e-4)
+
+@pytest.mark.parametrize("n", [1, 16, 17, 40])
+def test_product_is_the_matrix_product(n):
+    X, A = np.random.default_rng(n).normal(size=(2, 3, n, n))
+    np.testing.assert_allclose(product(tf.constant(X), tf.constant(A)), X @ A, rtol=1e-9, atol=1e-9)
+
+def test_one_trace_for_any_matrix_rate_and_number_of_steps():
+    graph = descent("post", l1_error)
+    learn_inverse(random_matrix(0), steps=30, log_every=10)
+    before = traces(graph)
+    for k in range(1, 6): learn_inverse(random_matrix(k), steps=30 * k, log_every=10 * k, learning_rate=k / 100)
+    assert traces(graph) == before
+
+def test_nothing_is_kept_for_each_step():
+    graph = descent("post", l1_error)
+    A, rate, marks = tf.constant(np.float32(random_matrix(0))), tf.constant(0.01), tf.constant([0, 50_000])
+    text = graph.experimental_get_compiler_ir(A, rate, marks)(stage="optimized_hlo")
+    sizes = [np.prod([int(n) for n in shape.split(",")]) for shape in re.findall(r"f32\[([\d,]+)\]", text)]
+    assert max(sizes) <= 1_000     # the largest is the product before its sum, 10 x 10 x 10, which is never stored
+
+@pytest.mark.parametrize("seed", [0, 11, 13, 23])
+def test_mended_below_a_thousandth(seed):
+    A = random_matrix(seed)
+    assert np.linalg.cond(A) < 45
+    assert np.abs(learn_inverse(A, method="decay", learning_rate=0.2).residual).sum() < 1e-3
+    assert np.abs(learn_inverse(A, method="squared", learning_rate=safe_rate(A)).residual).sum() < 1e-3
+
+@pytest.mark.parametrize("n", [1, 2, 10, 30])
+def test_newton_schulz_is_the_inverse(n):
+    for seed in range(5):
+        A = np.random.default_rng([n, seed]).normal(size=(n, n))
+        result = newton_schulz(A, steps=60)
+        assert result.X.dtype == np.float64 and len(result.losses) == 61
+        np.testing.assert_allclose(result.X, np.linalg.inv(A), rtol=1e-6, atol=1e-9 * np.linalg.cond(A))
+        assert result.losses[0] >= result.losses[-1] == pytest.approx(np.abs(result.residual).sum(), abs=1e-8)
+
+def test_lists_tensors_and_whole_numbers_are_matrices_too():
+    A = random_matrix(1)
+    kept = A.copy()
+    forms = A, A.tolist(), tf.constant(A), A.astype(np.float32), np.asfortranarray(A)
+    results = [learn_inverse(form, steps=20) for form in forms]
+    for result in results: np.testing.assert_array_equal(result.X, results[0].X)
+    np.testing.assert_array_equal(A, kept)
+
+BAD_MATRICES = {
+    "must be square": [np.ones((2, 3)), np.ones(4), np.ones((2, 2, 2)), 3.0, np.ones((0, 0))],
+    "singular": [np.ones((3, 3)), np.zeros((2, 2)), [[1, 2], [2, 4]]],
+    "not finite": [np.full((3, 3), np.nan), np.diag([1, np.inf]), np.eye(2) * 1e39],
+    "real numbers": [np.eye(2) * 1j, [["a"]], [[1, 2], [3]], None]}
+
+def refusal(call) -> str:
+    with pytest.raises(ValueError) as refused: call()
+    text = str(refused.value)
+    assert text and "\n" not in text
+    return text
+
+@pytest.mark.parametrize("learn", ALL)
+@pytest.mark.parametrize("said", BAD_MATRICES)
+def test_matrices_that_are_refused(learn, said):
+    for A in BAD_MATRICES[said]: assert said in refusal(lambda: learn(A, steps=1, dtype="float32"))
+
+@pytest.mark.parametrize("learn", BOTH)
+@pytest.mark.parametrize("name,values", {"steps": [0, -5, 1.5, np.nan, "9"], "log_every": [0, -1, 2.0],
+                                         "learning_rate": [0, -0.1, np.nan, np.inf], "dtype": ["float16"]}.items())
+def test_settings_that_are_refused(learn, name, values):
+    for value in values: assert name in refusal(lambda: learn(random_matrix(0), **{name: value}))
+
+def test_other_settings_that_are_refused():
+    assert "post, decay, squared" in refusal(lambda: learn_inverse(random_matrix(0), method="newton"))
+    for steps in (0, -1, 0.5): assert "steps" in refusal(lambda: newton_schulz(random_matrix(0), steps=steps))
+
+def test_solutions_of_the_exercises():
+    "The two that take no time: the other side's inverse, and the steps that the squared loss takes."
+    cells = json.loads((Path(__file__).parent.parent / "nbs/02_matrix_inverse.ipynb").read_text())["cells"]
+    page = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    solutions = re.findall(r"<summary>Solution</summary>.*?```python\n(.*?)```", page, re.S)
+    names = dict(np=np, learn_inverse=learn_inverse, safe_rate=safe_rate, A=random_matrix(7))
+    exec(solutions[1], names)
+    assert np.abs(names["A"] @ names["X"] - np.eye(10)).sum() < 5
+    exec(solutions[2], names)
+    assert names["measured"] == pytest.approx(names["predicted"], rel=0.02)

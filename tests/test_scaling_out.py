@@ -1,0 +1,151 @@
+"Several devices and several processes: the same losses, and a worker that is killed and comes back."
+import json, os, signal, subprocess, sys
+from types import SimpleNamespace
+import numpy as np
+import pytest
+from mnist_graph_tutorial.data import load_mnist
+from mnist_graph_tutorial.mnist_net import MnistNet, is_chief, read_arrays, train
+from mnist_graph_tutorial.scaling_out import (
+    STRATEGIES, free_addresses, start_worker, step_seconds, strategy_for, train_command, worker_config)
+
+EPOCHS, SETTINGS = 60, dict(strategy="multiworker", data="digits", device="cpu")
+
+def start(n, directory, **settings):
+    addresses = free_addresses(n)
+    return [start_worker(addresses, k, **SETTINGS, checkpoint=str(directory), **settings) for k in range(n)]
+
+def finish(workers):
+    try: return [worker.communicate(timeout=300)[0] for worker in workers]
+    finally:
+        for worker in workers: worker.kill()
+
+def kept(directory): return read_arrays(directory / "checkpoint.npz")
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    "Two workers that run through."
+    directory = tmp_path_factory.mktemp("undisturbed")
+    workers = start(2, directory, epochs=EPOCHS, save=str(directory / "net.npz"))
+    return directory, finish(workers), [worker.returncode for worker in workers]
+
+def test_two_workers_train_to_the_losses_of_one(undisturbed):
+    "To one part in a thousand: float32 sums of half batches are rounded otherwise than those of whole ones."
+    directory, printed, codes = undisturbed
+    assert codes == [0, 0], printed
+    alone = train(MnistNet(), load_mnist("digits"), epochs=5)
+    np.testing.assert_allclose(kept(directory)["rows"][:5], np.stack(alone, 1), rtol=1e-3)
+
+def test_the_chief_alone_speaks_and_saves(undisturbed):
+    directory, printed, _ = undisturbed
+    assert printed[0].count("epoch") == EPOCHS and printed[1] == ""
+    net, last = MnistNet.load(directory / "net.npz"), kept(directory)
+    assert np.array_equal(net.w1, last["w1"]) and len(last["rows"]) == EPOCHS
+
+def test_a_killed_worker_comes_back_and_nothing_is_lost(undisturbed, tmp_path):
+    "The other worker stops with one line; both, started again, resume and end at the very numbers of the undisturbed run."
+    workers = start(2, tmp_path, epochs=EPOCHS)
+    for line in workers[0].stdout:
+        if line.startswith("epoch   3 "): break
+    workers[1].send_signal(signal.SIGKILL)
+    said = finish(workers)[0]
+    assert workers[0].returncode != 0 and "another worker was lost; start all workers again" in said
+    reached = len(kept(tmp_path)["rows"])
+    assert 3 <= reached < EPOCHS
+    again = start(2, tmp_path, epochs=EPOCHS)
+    printed = finish(again)
+    assert [worker.returncode for worker in again] == [0, 0], printed
+    assert printed[0].count("epoch") == EPOCHS - reached
+    whole, resumed = kept(undisturbed[0]), kept(tmp_path)
+    assert all(np.array_equal(whole[name], resumed[name]) for name in ("w1", "b1", "w2", "b2", "rows"))
+
+ALONE = """
+from mnist_graph_tutorial.scaling_out import train_command
+train_command(data="digits", epochs=40, checkpoint={!r}, device="cpu")
+"""
+
+def run_alone(directory): return subprocess.Popen([sys.executable, "-c", ALONE.format(str(directory))], stdout=subprocess.PIPE, text=True)
+
+def test_one_process_killed_and_started_again(tmp_path):
+    first = run_alone(tmp_path)
+    for line in first.stdout:
+        if line.startswith("epoch   2 "): break
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert first.returncode == -signal.SIGKILL and 2 <= len(kept(tmp_path)["rows"]) < 40
+    second = run_alone(tmp_path)
+    assert finish([second]) and second.returncode == 0
+    whole = MnistNet()
+    history = train(whole, load_mnist("digits"), epochs=40)
+    assert np.array_equal(kept(tmp_path)["rows"], np.stack(history, 1)) and np.array_equal(kept(tmp_path)["w1"], whole.w1)
+
+MIRRORED = """
+import numpy as np
+from mnist_graph_tutorial.scaling_out import split_cpu, strategy_for
+from mnist_graph_tutorial.device import traces, use_device
+use_device("cpu")
+strategy = strategy_for("mirrored", 3)
+from mnist_graph_tutorial.data import load_mnist
+from mnist_graph_tutorial.mnist_net import MnistNet, epoch_on, train
+data, before = load_mnist("digits"), MnistNet().weights
+net, other = MnistNet(), MnistNet()
+try: train(net, data, epochs=1, batch_size=100, strategy=strategy)
+except ValueError as e: assert "cannot be shared by 3 devices evenly" in str(e)
+else: raise AssertionError("an uneven batch went through")
+assert all(np.array_equal(a, b) for a, b in zip(before, net.weights))
+for one, three in zip(train(other, data, epochs=3, batch_size=90), train(net, data, epochs=3, batch_size=90, strategy=strategy)):
+    np.testing.assert_allclose(one, three, rtol=1e-3)
+assert traces(epoch_on) == 1
+try: split_cpu(2)
+except RuntimeError: print("done")
+"""
+
+def test_three_logical_devices_train_to_the_losses_of_one():
+    done = subprocess.run([sys.executable, "-c", MIRRORED], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stderr
+
+# what is asked for wrongly
+
+def test_unknown_strategies_are_refused():
+    with pytest.raises(ValueError, match="none, mirrored, multiworker"): strategy_for("parameter server")
+    with pytest.raises(ValueError, match="at least one"): strategy_for("mirrored", 0)
+
+@pytest.mark.parametrize("config", [None, "", "{", "[]", "{}", '{"cluster": {}}', '{"cluster": []}'])
+def test_multiworker_needs_addresses(monkeypatch, config):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None: monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(ValueError, match="TF_CONFIG"): strategy_for("multiworker")
+
+@pytest.mark.parametrize("settings", [dict(epochs=0), dict(batch_size=10**6), dict(learning_rate=-1), dict(hidden=0),
+                                      dict(strategy="both"), dict(data="no such directory")])
+def test_the_command_refuses_in_one_line(settings):
+    with pytest.raises((ValueError, OSError)) as e: train_command(**dict(data="digits", epochs=1) | settings)
+    assert "\n" not in str(e.value)
+
+def test_the_command_trains_and_saves(tmp_path, capsys):
+    history = train_command(data="digits", epochs=2, hidden=20, save=tmp_path / "net.npz")
+    assert MnistNet.load(tmp_path / "net.npz").w1.shape == (784, 20)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith(f"epoch   2  cost {history.train_loss[1]:.4f}")
+
+# who writes, and what it costs
+
+def resolver(task_type, task_id, *jobs):
+    return SimpleNamespace(cluster_resolver=SimpleNamespace(task_type=task_type, task_id=task_id, cluster_spec=lambda: SimpleNamespace(jobs=jobs)))
+
+def test_one_process_is_the_chief():
+    assert is_chief(None) and is_chief(SimpleNamespace()) and is_chief(SimpleNamespace(cluster_resolver=None))
+    assert is_chief(resolver("worker", 0, "worker")) and not is_chief(resolver("worker", 1, "worker"))
+    assert is_chief(resolver("chief", 0, "chief", "worker")) and not is_chief(resolver("worker", 0, "chief", "worker"))
+
+def test_worker_config_is_what_tensorflow_reads():
+    config = json.loads(worker_config(["a:1", "b:2"], 1))
+    assert config == {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
+
+def test_step_seconds_adds_up():
+    alone = step_seconds(1, 100)
+    assert np.isclose(alone, 100 * 958_800 / 1e11)
+    assert np.isclose(step_seconds(4, 100), alone / 4 + 1.5 * 4 * 238_511 / 1.25e9 + 6 * 50e-6)
+    assert np.isclose(step_seconds(4, 100, latency=0, bandwidth=np.inf), alone / 4)
+
+def test_free_addresses_differ():
+    assert len(set(free_addresses(5))) == 5 and set(STRATEGIES) == {"none", "mirrored", "multiworker"}

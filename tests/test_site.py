@@ -1,0 +1,275 @@
+"""Every page of the plain edition, as a file and in the browser; and what is done to Quarto's pages."""
+import contextlib, gzip, json, os, re, shutil, stat, subprocess, sys, textwrap
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+import nbformat, pytest, yaml
+from browser import axe_findings, visit
+from bs4 import BeautifulSoup
+from mnist_graph_tutorial import site
+from mnist_graph_tutorial.site import bare_name, notebooks, post_render, project, render, without_strangers
+
+PAGES = [f"{bare_name(path)}.html" for path in notebooks()] + ["search.html"]
+each_page = pytest.mark.parametrize("page", PAGES)
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory):
+    "The plain edition of the notebooks as they are."
+    return render(tmp_path_factory.mktemp("site")).parent
+
+@pytest.fixture(scope="session")
+def soups(pages):
+    "Each page, parsed."
+    return {page: BeautifulSoup((pages / page).read_text(), "html.parser") for page in PAGES}
+
+# Files
+
+def test_there_is_a_page_for_each_notebook_and_the_notebook_beside_it(pages):
+    assert {path.name for path in pages.iterdir()} == {*PAGES, *(path.name for path in notebooks())}
+    for path in notebooks(): assert (pages / path.name).read_bytes() == path.read_bytes()
+
+@each_page
+def test_links_lead_somewhere(page, soups, pages):
+    for link in soups[page].find_all("a", href=True):
+        url, name = urldefrag(link["href"])
+        if re.match(r"https?:|mailto:", url): continue
+        target = url or page
+        assert (pages / target).is_file(), link["href"]
+        if name and target in soups: assert soups[target].find(id=unquote(name)), link["href"]
+
+@each_page
+def test_names_are_given_once(page, soups):
+    names = [node["id"] for node in soups[page].find_all(id=True)]
+    assert sorted(names) == sorted(set(names))
+
+@each_page
+def test_every_figure_says_what_one_sees(page, soups):
+    for image in soups[page].find_all("img"): assert len(image.get("alt", "").split()) >= 3, str(image)[:200]
+    for drawing in soups[page].find_all("svg"):
+        said = drawing.get("aria-label") or drawing.find("title") or drawing.get("aria-labelledby")
+        assert said or drawing.get("aria-hidden") == "true" or drawing.find_parent(attrs={"aria-hidden": "true"}), str(drawing)[:200]
+
+@each_page
+def test_nobody_else_is_asked_for_anything(page, soups):
+    soup = soups[page]
+    policy = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    assert policy.startswith("default-src 'none'") and "http" not in policy and "*" not in policy
+    first = soup.head.find(["script", "style", "link", "meta"], attrs={"http-equiv": True})
+    assert first["http-equiv"] == "Content-Security-Policy"
+    for node in soup.find_all(src=True): assert node["src"].startswith("data:"), str(node)[:200]
+    for node in soup.find_all("link"): assert node["href"].startswith("data:"), str(node)[:200]
+    for node in soup.find_all(["iframe", "object", "embed", "audio", "video", "source", "track"]): raise AssertionError(str(node)[:200])
+    styles = " ".join([*(node.get_text() for node in soup.find_all("style")), *(node["style"] for node in soup.find_all(style=True))])
+    assert "@import" not in styles and all(url.strip("\"'").startswith(("data:", "#")) for url in re.findall(r"url\(([^)]*)\)", styles))
+
+@each_page
+def test_each_page_says_what_it_is(page, soups):
+    head = soups[page].head
+    assert head.find("title").get_text() and head.find("meta", attrs={"name": "viewport"})
+    assert soups[page].html["lang"] == "en" and len(soups[page].find_all("h1")) == 1 and len(soups[page].find_all("main")) == 1
+    for name in ("title", "description", "type", "url", "site_name"): assert head.find("meta", property=f"og:{name}")["content"]
+    assert head.find("meta", property="og:url")["content"].endswith(f"/{page}")
+
+def test_pages_are_light(pages):
+    weights = {page: len(gzip.compress((pages / page).read_bytes())) for page in PAGES}
+    assert {page: weight for page, weight in weights.items() if weight > 1.2e6} == {}
+    assert sum(path.stat().st_size for path in pages.iterdir()) < 12e6
+
+@each_page
+def test_no_markup_is_left_raw(page, soups):
+    soup = BeautifulSoup(str(soups[page].find("main")), "html.parser")
+    for node in soup(["script", "style", "pre", "code", "math", "svg"]): node.decompose()
+    text = soup.get_text(" ")
+    assert not re.search(r"\$[^$\n]{1,80}\$|\]\([^)]*\)|^#+ |:::|\{target=|\\begin\{|```", text, re.M), page
+
+def test_order_of_the_book(soups):
+    order = [page for page in PAGES if page != "search.html"]
+    for before, page, after in zip([None, *order], order, [*order[1:], None]):
+        for rel, other in (("prev", before), ("next", after)):
+            link = soups[page].find("a", rel=rel)
+            assert (link["href"] if link else None) == other
+        listed = [link["href"] for link in soups[page].find("nav").find_all("a") if not link["href"].startswith("#")]
+        assert list(dict.fromkeys(listed)) == order and soups[page].find("nav").find("a", attrs={"aria-current": "page"})["href"] == page
+
+def test_exported_code_is_shown_or_documented_as_its_directive_says(soups, tmp_path):
+    def page_of(*cells):
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Tiny\n\n> A page"), *map(nbformat.v4.new_code_cell, cells)])
+        nbformat.write(nb, tmp_path / "99_tiny.ipynb")
+        return site.read_page(tmp_path / "99_tiny.ipynb").body
+    shown = page_of("#| exports\ndef shown(a):\n    'Says shown.'\n    return a")
+    assert 'id="shown"' in shown and "return" in shown and shown.count("Says shown.") == 1 and "mnist_graph_tutorial/tiny.py" in shown
+    documented = page_of("#| export\ndef hidden(a):\n    'Says hidden.'\n    return a")
+    assert 'id="hidden"' in documented and "Says hidden." in documented and "return" not in documented
+    assert "secret" not in page_of("#| hide\nsecret = 1")
+    assert "secret" not in page_of("#| echo: false\nsecret = 1") and "secret" not in page_of("#| include: false\nsecret = 1")
+
+def test_text_becomes_html():
+    html = site.text_html("See $\\frac{a}{b}$ and\n\n$$\\sum_i x_i$$\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n<details><summary>S</summary>\n\n`x`\n\n</details>")
+    assert "<mfrac>" in html and 'display="block"' in html and "<td>1</td>" in html and "<code>x</code>" in html
+
+@pytest.mark.parametrize("formula", [r"\frac", r"x_", r"\left( a", r"\begin{matrix} a", r"\nosuchthing{x}"])
+def test_a_formula_that_cannot_be_read_is_named(formula):
+    with pytest.raises(ValueError, match=f"formula .{re.escape(formula)}.: "): site.text_html(f"Bad ${formula}$")
+
+def test_the_index_cannot_end_its_script():
+    page = site.Page(Path("x.ipynb"), "x.html", 1, "X", "", "", [(1, "", "X", "</script><script>alert(1)")])
+    assert "</script" not in site.search_index([page]) and json.loads(site.search_index([page]))[0][4] == "</script><script>alert(1)"
+
+# The published edition
+
+QUARTO_PAGE = textwrap.dedent("""\
+    <!DOCTYPE html>
+    <html xmlns="http://www.w3.org/1999/xhtml" lang="en"><head>
+    <meta charset="utf-8">
+    <script src="site_libs/quarto-nav/quarto-nav.js"></script>
+    <link href="./device.html" rel="next">
+    <link href="https://fonts.googleapis.com/css2?family=Lato" rel="stylesheet">
+    <link rel="preconnect" href="//fonts.gstatic.com" crossorigin>
+    <link rel="canonical" href="https://example.org/page.html">
+    <link href="site_libs/bootstrap/bootstrap.min.css" rel="stylesheet" id="quarto-bootstrap" data-mode="light">
+    <style>@import url("https://fonts.googleapis.com/css?family=Lato"); body { margin: 0 }</style>
+    <script src="https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js" integrity="sha512-c3Nl" crossorigin="anonymous"></script>
+    <script src="https://cdnjs.cloudflare.com/ajax/libs/jquery/3.5.1/jquery.min.js" integrity="sha512-bLT0" crossorigin="anonymous" data-relocate-top="true"></script>
+    <script type="application/javascript">define('jquery', [],function() {return window.jQuery;})</script>
+    <script src="https://cdnjs.cloudflare.com/polyfill/v3/polyfill.min.js?features=es6"></script>
+    </head><body>
+    <header id="title-block-header" class="quarto-title-block default"><h1 class="title">Device</h1></header>
+    <p><a href="https://www.tensorflow.org/">TensorFlow</a></p><script>const kept = "https://example.org";</script>
+    </body></html>
+    """)
+
+def test_what_quarto_loads_from_elsewhere_is_taken_out(tmp_path):
+    (tmp_path / "device.html").write_text(QUARTO_PAGE)
+    (tmp_path / "site_libs").mkdir()
+    (tmp_path / "site_libs/bootstrap.css").write_text('@import url("https://fonts.googleapis.com/css2?family=Lato:wght@400;700&display=swap");body{color:#111}')
+    post_render(tmp_path)
+    page = (tmp_path / "device.html").read_text()
+    soup = BeautifulSoup(page, "html.parser")
+    assert [node.get("src") for node in soup.find_all("script")] == ["site_libs/quarto-nav/quarto-nav.js", None]
+    assert [node["href"] for node in soup.find_all("link")] == ["./device.html", "https://example.org/page.html", "site_libs/bootstrap/bootstrap.min.css"]
+    assert "googleapis" not in page and "body { margin: 0 }" in page and 'const kept = "https://example.org"' in page
+    assert soup.find("a", href="https://www.tensorflow.org/")
+    policy = soup.head.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
+    assert policy == soup.head.find() and "http" not in policy["content"]
+    assert soup.select_one(".notebook-links a[download]")["href"] == "10_device.ipynb" and (tmp_path / "10_device.ipynb").is_file()
+    assert soup.select(".notebook-links a")[1]["href"].startswith("https://colab.research.google.com/github/")
+    assert (tmp_path / "site_libs/bootstrap.css").read_text() == "body{color:#111}"
+    post_render(tmp_path)
+    assert (tmp_path / "device.html").read_text() == page, "a second time changes nothing"
+
+def test_a_page_without_strangers_stays_as_it_is():
+    page = '<head><link rel="icon" href="data:,"><script>f("https://a.b/c.js")</script></head><img src="https://a.b/c.png" alt="">'
+    assert without_strangers(page) == page
+
+def test_quarto_renders_every_notebook():
+    settings = yaml.safe_load((project() / "_quarto.yml").read_text())
+    contents = settings["website"]["sidebar"]["contents"]
+    listed = [item for entry in contents for item in ([entry] if isinstance(entry, str) else entry["contents"])]
+    assert listed == [path.name for path in notebooks()]
+    assert settings["project"]["render"] == ["*.ipynb"] and settings["metadata-files"] == ["nbdev.yml"]
+    assert settings["format"]["html"]["html-math-method"] == "mathml"
+    assert (project() / "nbs/_quarto.yml").resolve() == project() / "_quarto.yml" and (project() / "nbs/_quarto.yml").is_symlink()
+
+def test_the_published_edition_with_a_stand_in_for_quarto(tmp_path):
+    "nbdev prepares all notebooks; a script named quarto writes pages like Quarto's and calls the step after rendering."
+    copy = tmp_path / "project"
+    shutil.copytree(project(), copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv*", "_book", "_site", "_docs", "_proc", "__pycache__"))
+    readme = (copy / "README.md").read_text()
+    fake = tmp_path / "bin/quarto"
+    fake.parent.mkdir()
+    fake.write_text(textwrap.dedent(f"""\
+        #!{sys.executable}
+        import os, pathlib, shlex, subprocess, yaml
+        names = [yaml.safe_load(open(name)) for name in ("_quarto.yml", "nbdev.yml")]
+        out = pathlib.Path(names[1]["project"]["output-dir"]); out.mkdir()
+        for path in pathlib.Path(".").glob("*.ipynb"):
+            page = path.name.lstrip("0123456789_").replace(".ipynb", ".html")
+            (out / page).write_text({QUARTO_PAGE!r})
+        subprocess.run(shlex.split(names[0]["project"]["post-render"]), check=True, env=os.environ | {{"QUARTO_PROJECT_OUTPUT_DIR": str(out)}})
+        """))
+    fake.chmod(fake.stat().st_mode | stat.S_IEXEC)
+    python = Path(sys.executable).parent
+    env = os.environ | dict(PATH=f"{fake.parent}{os.pathsep}{python}{os.pathsep}{os.environ['PATH']}", PYTHONPATH=str(copy))
+    code = "import sys; from mnist_graph_tutorial.cli import main\nif __name__ == '__main__': sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, "site", "--out", str(tmp_path / "out")], cwd=copy, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "out/index.html")
+    for page in PAGES[:-1]: assert "cdnjs" not in (tmp_path / "out" / page).read_text() and "Content-Security-Policy" in (tmp_path / "out" / page).read_text()
+    prepared = (copy / "_proc/10_device.ipynb").read_text()
+    assert "nbdev_export" not in prepared and "output-file: device.html" in prepared
+    assert (copy / "README.md").read_text() == readme
+
+# In the browser
+
+@pytest.fixture
+def opened(chromium, pages):
+    "Opens a page from the file system; it may not complain, nor ask anybody for anything."
+    with contextlib.ExitStack() as stack:
+        yield lambda page, **settings: stack.enter_context(visit(chromium, (pages / page).as_uri(), **settings))
+
+@each_page
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_page_is_silent_and_accessible(page, dark, opened, axe): assert axe_findings(opened(page, dark=dark), axe) == []
+
+@each_page
+def test_page_fits_a_phone(page, opened):
+    tab = opened(page, width=390, height=844, is_mobile=True, has_touch=True)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = """[...document.querySelectorAll('main img, main svg, main canvas, main figure, main form, main p, main li')]
+        .filter(node => node.getBoundingClientRect().right > 391 && !node.closest('pre, .wide, .output, .formula'))
+        .map(node => node.outerHTML.slice(0, 120))"""
+    assert tab.evaluate(wide) == []
+
+def test_the_keyboard_gets_everywhere(opened):
+    tab = opened(PAGES[0])
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip" and tab.locator(".skip").bounding_box()["x"] >= 0
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "site-text"
+    tab.keyboard.press("/")
+    assert tab.evaluate("document.activeElement.name") == "q"
+
+def test_code_that_scrolls_can_be_reached(opened):
+    tab = opened("book.html", width=390, height=844)
+    for box in tab.locator("pre.code").all()[:20]:
+        assert box.evaluate("box => box.scrollWidth > box.clientWidth === (box.tabIndex === 0)")
+
+def test_contents_open_and_close_on_a_phone(opened):
+    tab = opened("book.html", width=390, height=844)
+    assert not tab.locator("#site-nav").is_visible()
+    tab.get_by_role("button", name="Contents").press("Enter")
+    assert tab.locator("#site-nav").is_visible()
+    tab.keyboard.press("Escape")
+    assert not tab.locator("#site-nav").is_visible()
+    tab.get_by_role("button", name="Contents").click()
+    tab.locator("#site-nav a[href='device.html']").click()
+    assert tab.url.endswith("device.html")
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_theme_can_be_changed_and_stays(dark, opened):
+    paper = "getComputedStyle(document.body).backgroundColor"
+    tab = opened("device.html", dark=dark)
+    before = tab.evaluate(paper)
+    tab.locator("#site-theme").press("Enter")
+    after = tab.evaluate(paper)
+    assert after != before
+    tab.goto(tab.url.replace("device.html", "book.html"))
+    assert tab.evaluate(paper) == after
+
+def test_searching(opened):
+    tab = opened("device.html")
+    tab.locator("#site-nav input").fill("use_device")
+    tab.locator("#site-nav input").press("Enter")
+    tab.wait_for_url("**/search.html?q=use_device")
+    first = tab.locator("#site-results a").first
+    assert first.inner_text() == "Device: Choosing a device" and "section" in tab.locator("#site-count").inner_text()
+    tab.locator("main input").fill("no such words <b>anywhere</b>")
+    assert tab.locator("#site-results a").count() == 0 and tab.locator("#site-count").inner_text() == "0 sections"
+    tab.locator("main input").fill("choosing device")
+    assert tab.locator("#site-results mark").count() > 0
+    tab.locator("#site-results a", has_text="Choosing a device").first.click()
+    assert tab.url.endswith("device.html#choosing-a-device")
+
+def test_the_policy_stops_a_page_from_asking(chromium, pages):
+    with visit(chromium, (pages / "device.html").as_uri(), quiet=["Content Security Policy"]) as tab:
+        with tab.expect_console_message(lambda message: "Content Security Policy" in message.text):
+            tab.evaluate("document.body.append(Object.assign(new Image, {src: 'https://example.org/x.png'}))")

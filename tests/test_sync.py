@@ -1,0 +1,65 @@
+"""Notebooks, modules, README, requirements and floors say the same thing."""
+import ast, configparser, json, re, shutil, subprocess, sys, tomllib
+from pathlib import Path
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+FLOORS = [{"device", "explore"}, {"data", "graph_basics", "matrix_inverse"}, {"mnist_net"},
+          {"fingerprints", "ideal_images", "draw_a_digit", "scaling_out"}, {"site"}, {"book", "bench"}, {"cli"}]
+
+@pytest.fixture(scope="module")
+def remade(tmp_path_factory):
+    "A copy of the project, exported and cleaned afresh."
+    copy = tmp_path_factory.mktemp("remade") / "project"
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv*", "_*", ".pytest_cache"))
+    shutil.copy(ROOT / "_quarto.yml", copy)
+    for module in (copy / "mnist_graph_tutorial").glob("*.py"):
+        if module.name != "__init__.py": module.unlink()
+    code = "from nbdev.export import nbdev_export; from nbdev.clean import nbdev_clean; nbdev_export(); nbdev_clean()"
+    subprocess.run([sys.executable, "-c", code], cwd=copy, check=True)
+    return copy
+
+def test_modules_are_what_the_notebooks_export(remade):
+    modules = sorted(path.name for path in (remade / "mnist_graph_tutorial").glob("*.py"))
+    assert modules == sorted(path.name for path in (ROOT / "mnist_graph_tutorial").glob("*.py"))
+    for name in modules:
+        assert (remade / "mnist_graph_tutorial" / name).read_text() == (ROOT / "mnist_graph_tutorial" / name).read_text(), name
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_clean(remade, notebook):
+    assert (remade / "nbs" / notebook.name).read_bytes() == notebook.read_bytes()
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_holds_outputs_without_debris(notebook):
+    cells = json.loads(notebook.read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    text = json.dumps(outputs)
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+    assert not re.search(r"/(work|root|home|tmp)/| at 0x[0-9a-f]{6}|\\u001b|\\r", text)
+    assert outputs or notebook.stem == "index"
+
+def test_requirements_are_said_once():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "settings.ini")
+    settings, project = settings["DEFAULT"], tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert settings["requirements"].split() == project["dependencies"]
+    for extra, needs in project["optional-dependencies"].items(): assert settings[f"{extra}_requirements"].split() == needs
+    assert settings["description"] == project["description"] and settings["lib_name"] == project["name"]
+    assert project["requires-python"] == f">={settings['min_python']}"
+
+def rooms_imported(module: Path):
+    "Names of the package's own modules that a module imports."
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 1: yield from [node.module] if node.module else [n.name for n in node.names]
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mnist_graph_tutorial."): yield node.module.split(".")[1]
+
+def test_rooms_import_only_from_floors_below():
+    floor = {room: k for k, rooms in enumerate(FLOORS) for room in rooms}
+    for module in (ROOT / "mnist_graph_tutorial").glob("[a-z]*.py"):
+        for room in rooms_imported(module): assert floor[room] < floor[module.stem], f"{module.stem} imports {room}"
+
+@pytest.mark.parametrize("module", ["data", "explore", "book", "cli"])
+def test_import_without_tensorflow(module):
+    code = f"import mnist_graph_tutorial.{module}, sys; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

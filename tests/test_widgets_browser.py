@@ -1,0 +1,402 @@
+"""The widgets in a browser: explore's player, the drawing pad, and explore's live face in JupyterLab itself."""
+import json, os, re, subprocess, sys, time
+from pathlib import Path
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from browser import axe_findings, page_file, picture, visit
+from mnist_graph_tutorial.explore import page as player_of
+
+THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+WIDTHS = pytest.mark.parametrize("width", [390, 1200])
+
+# ---- explore's player ------------------------------------------------------------------------------------------------
+
+def draw(n, learning_rate=1, kind="bars"):
+    fig, ax = plt.subplots(figsize=(5, 2))
+    (ax.bar if kind == "bars" else ax.plot)(range(n), [learning_rate] * n)
+    return f"{n} {kind} of height {learning_rate}."
+
+@pytest.fixture(scope="module")
+def players(tmp_path_factory):
+    "A page with two players."
+    first = player_of(draw, {"n": [2, 4, 6], "learning_rate": [.1, 1], "kind": ["bars", "lines"]},
+                      {"n": 4, "learning_rate": 1, "kind": "bars"})
+    return page_file(tmp_path_factory.mktemp("players"), first, player_of(draw, {"n": [3, 5, 7]}, {"n": 3}))
+
+FIRST, SECOND = ".mgt-explore >> nth=0", ".mgt-explore >> nth=1"
+
+def expect_text(page, selector, text):
+    page.wait_for_function("([selector, text]) => document.querySelectorAll('.mgt-explore')[selector].querySelector('img').alt === text",
+                           arg=[0 if selector == FIRST else 1, text])
+    assert page.locator(f"{selector} >> figcaption").inner_text() == text
+
+def test_player_starts_where_it_was_told_to(chromium, players):
+    with visit(chromium, players) as page:
+        expect_text(page, FIRST, "4 bars of height 1.")
+        assert page.locator(FIRST).get_by_role("slider", name="n", exact=True).input_value() == "1"
+        assert page.locator(f"{FIRST} >> output").all_inner_texts() == ["4", "1"]
+        assert page.locator(FIRST).get_by_role("combobox", name="kind").input_value() == "bars"
+
+def test_keyboard_changes_picture_and_text(chromium, players):
+    with visit(chromium, players) as page:
+        before = picture(page, f"{FIRST} >> img")
+        page.locator(FIRST).get_by_role("slider", name="n", exact=True).focus()
+        page.keyboard.press("ArrowRight")
+        expect_text(page, FIRST, "6 bars of height 1.")
+        assert picture(page, f"{FIRST} >> img")[0] != before[0]
+        page.keyboard.press("Home")
+        expect_text(page, FIRST, "2 bars of height 1.")
+        page.keyboard.press("Tab")                          # to "Previous"
+        assert page.evaluate("document.activeElement.ariaLabel") == "Previous n"
+
+def test_sliders_say_their_values(chromium, players):
+    with visit(chromium, players) as page:
+        slider = page.locator(FIRST).get_by_role("slider", name="learning rate")
+        assert slider.get_attribute("aria-valuetext") == "1"
+        slider.press("ArrowLeft")
+        assert slider.get_attribute("aria-valuetext") == "0.1"
+        assert slider.get_attribute("data-lm-suppress-shortcuts") == "true"
+
+def test_mouse_drags_the_slider(chromium, players):
+    with visit(chromium, players) as page:
+        box = page.locator(FIRST).get_by_role("slider", name="n", exact=True).bounding_box()
+        middle = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + box["width"] / 2, middle)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 2, middle, steps=5)
+        page.mouse.up()
+        expect_text(page, FIRST, "2 bars of height 1.")
+
+def test_buttons_step_and_stop_at_the_ends(chromium, players):
+    with visit(chromium, players) as page:
+        for _ in range(3): page.locator(FIRST).get_by_role("button", name="Next n").click()
+        expect_text(page, FIRST, "6 bars of height 1.")
+        for _ in range(3): page.locator(FIRST).get_by_role("button", name="Previous n").click()
+        expect_text(page, FIRST, "2 bars of height 1.")
+
+def test_menu_changes_the_picture_and_players_are_apart(chromium, players):
+    with visit(chromium, players) as page:
+        page.locator(FIRST).get_by_label("kind").select_option("lines")
+        expect_text(page, FIRST, "4 lines of height 1.")
+        expect_text(page, SECOND, "3 bars of height 1.")
+        page.locator(SECOND).get_by_role("slider").press("End")
+        expect_text(page, SECOND, "7 bars of height 1.")
+        expect_text(page, FIRST, "4 lines of height 1.")
+
+def test_play_runs_to_the_end_and_starts_over(chromium, players):
+    with visit(chromium, players) as page:
+        play = page.locator(SECOND).get_by_role("button", name="Play n")
+        play.click()
+        assert page.locator(SECOND).get_by_role("button", name="Pause n").count() == 1
+        expect_text(page, SECOND, "7 bars of height 1.")
+        assert play.inner_text() == "Play"
+        play.click()
+        expect_text(page, SECOND, "5 bars of height 1.")
+        page.locator(SECOND).get_by_role("button", name="Pause n").click()
+        page.wait_for_timeout(1_500)
+        expect_text(page, SECOND, "5 bars of height 1.")
+
+def test_captions_are_not_read_out_while_they_change(chromium, players):
+    with visit(chromium, players) as page:
+        caption = page.locator(f"{SECOND} >> figcaption")
+        assert caption.get_attribute("aria-live") == "polite"
+        page.locator(SECOND).get_by_role("slider").press("End")
+        assert caption.get_attribute("aria-busy") == "true"
+        page.wait_for_function("() => document.querySelectorAll('.mgt-explore figcaption')[1].ariaBusy === 'false'")
+
+def test_less_motion_means_no_play(chromium, players):
+    with visit(chromium, players, reduced_motion="reduce") as page:
+        assert page.get_by_role("button", name="Play").count() == 0 and page.get_by_role("button", name="Next").count() == 3
+
+def test_without_script_there_is_a_still_and_a_word(chromium, players):
+    with visit(chromium, players, java_script_enabled=False) as page:
+        assert page.locator(f"{FIRST} >> img").get_attribute("alt") == "4 bars of height 1."
+        assert "allow JavaScript" in page.locator(FIRST).inner_text() and not page.locator("input").count()
+
+@THEMES
+@WIDTHS
+def test_player_fits_and_is_accessible(chromium, players, axe, dark, width):
+    with visit(chromium, players, dark=dark, width=width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert axe_findings(page, axe) == []
+
+def test_white_paper_gives_way_in_a_dark_page(chromium, players):
+    brightness = {}
+    for dark in (False, True):
+        with visit(chromium, players, dark=dark) as page:
+            brightness[dark] = page.locator(f"{FIRST} >> .mgt-paper").evaluate(
+                "paper => { const c = document.createElement('canvas').getContext('2d'); c.fillStyle = getComputedStyle(paper).backgroundColor;"
+                " c.fillRect(0, 0, 1, 1); return c.getImageData(0, 0, 1, 1).data[0] }")
+    assert brightness[False] == 255 and 200 < brightness[True] < 240
+
+# ---- the drawing pad -------------------------------------------------------------------------------------------------
+
+MNIST = os.environ.get("MNIST_GRAPH_DATA", "digits")
+needs_mnist = pytest.mark.skipif(not Path(MNIST).is_dir(), reason="MNIST_GRAPH_DATA is not a directory with real MNIST")
+
+@pytest.fixture(scope="module")
+def reader():
+    "Data and the network of chapter 3, trained on it: real MNIST where it is found."
+    from mnist_graph_tutorial.data import load_mnist
+    from mnist_graph_tutorial.mnist_net import trained
+    data = load_mnist(MNIST if Path(MNIST).is_dir() else "digits")
+    return data, trained(data)
+
+@pytest.fixture(scope="module")
+def pad(reader, tmp_path_factory):
+    "A page with a pad whose ideal images are the mean images, and a second pad without any."
+    from mnist_graph_tutorial.draw_a_digit import DigitPad
+    data, net = reader
+    means = np.stack([data.train.images[data.train.labels == k].mean(axis=0) for k in range(10)])
+    return page_file(tmp_path_factory.mktemp("pad"), DigitPad(net, data.test, means)._repr_html_(),
+                     DigitPad(net, data.test)._repr_html_())
+
+PAD = ".mgt-pad >> nth=0"
+
+def arc(x, y, across, down, start, end):
+    "Points along an ellipse, angles in degrees."
+    angles = np.radians(np.linspace(start, end, 12))
+    return list(zip(x + across * np.cos(angles), y + down * np.sin(angles)))
+
+STROKES = {   # in shares of the pad's side
+    0: [arc(.5, .5, .22, .32, -90, 270)], 1: [[(.52, .15), (.48, .85)]],
+    2: [arc(.48, .33, .2, .17, -170, 45) + [(.25, .8), (.75, .8)]],
+    3: [arc(.47, .33, .18, .16, -140, 90) + arc(.47, .66, .22, .18, -90, 140)],
+    4: [[(.35, .18), (.28, .52), (.72, .5)], [(.66, .2), (.6, .85)]],
+    5: [[(.7, .2), (.36, .2), (.34, .46)] + arc(.46, .63, .2, .18, -120, 140)],
+    6: [[(.6, .15), (.42, .4), (.35, .6)] + arc(.5, .66, .16, .16, 180, -180)], 7: [[(.25, .22), (.72, .2), (.42, .85)]],
+    8: [arc(.5, .33, .15, .15, 90, 450) + arc(.5, .66, .19, .18, -90, 270)],
+    9: [arc(.48, .34, .17, .16, 0, -360) + [(.64, .36), (.58, .85)]]}
+
+def write(page, strokes):
+    "Draw with the mouse."
+    box = page.locator(f"{PAD} >> .mgt-draw canvas").bounding_box()
+    for points in strokes:
+        (x, y), *others = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in points]
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for x, y in others: page.mouse.move(x, y)
+        page.mouse.up()
+
+def verdict(page) -> str:
+    "What the pad says, after the next frame."
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return " ".join(page.locator(f"{PAD} >> .mgt-verdict").inner_text().split())
+
+def lit(page) -> int:
+    return page.locator(f"{PAD} >> .mgt-cells b").evaluate_all("lamps => lamps.filter((lamp) => +lamp.style.opacity > 0).length")
+
+def ink(page, selector) -> int:
+    return page.locator(f"{PAD} >> {selector}").evaluate(
+        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.reduce((sum, value) => sum + value, 0)")
+
+NOTHING = "Nothing is written yet. Write a digit with finger, pen or mouse, or take a test image."
+
+def test_blank_pad_says_so(chromium, pad):
+    with visit(chromium, pad) as page:
+        assert verdict(page) == NOTHING and lit(page) == 0 and page.locator(PAD).get_by_text("Write a digit here").is_visible()
+        assert page.locator(f"{PAD} >> li").count() == 10 and page.locator(f"{PAD} >> .mgt-cells b").count() == 300
+
+@needs_mnist
+def test_written_digits_are_read(chromium, pad):
+    with visit(chromium, pad) as page:
+        read = {}
+        for digit, strokes in STROKES.items():
+            page.locator(PAD).get_by_role("button", name="Clear").click()
+            write(page, strokes)
+            read[digit] = verdict(page)
+        assert {digit: text[0] for digit, text in read.items()} == {digit: str(digit) for digit in range(10)}
+
+def test_writing_clearing_and_undoing(chromium, pad):
+    with visit(chromium, pad) as page:
+        write(page, STROKES[4])
+        both = verdict(page)
+        assert re.match(r"\d is what the network reads, with >?\d+\.\d", both)
+        assert lit(page) > 5 and all(ink(page, f".mgt-view >> nth={k} >> canvas") for k in (0, 1))
+        assert not page.locator(PAD).get_by_text("Write a digit here").is_visible()
+        two_strokes = ink(page, ".mgt-draw canvas")
+        page.locator(PAD).get_by_role("button", name="Undo").click()
+        verdict(page)
+        assert 0 < ink(page, ".mgt-draw canvas") < two_strokes
+        page.locator(PAD).get_by_role("button", name="Clear").click()
+        assert verdict(page) == NOTHING and lit(page) == 0 and ink(page, ".mgt-draw canvas") == ink(page, ".mgt-view canvas >> nth=0") == 0
+        page.locator(PAD).get_by_role("button", name="Undo").click()      # nothing left to undo
+        assert verdict(page) == NOTHING
+
+def test_a_dot_is_ink(chromium, pad):
+    with visit(chromium, pad) as page:
+        page.locator(f"{PAD} >> .mgt-draw canvas").click()
+        assert verdict(page) != NOTHING
+
+def test_finger_writes_and_does_not_scroll(chromium, pad):
+    with visit(chromium, pad, width=390, height=500, has_touch=True, is_mobile=True) as page:
+        box = page.locator(f"{PAD} >> .mgt-draw canvas").bounding_box()
+        session, at = page.context.new_cdp_session(page), lambda k: [dict(x=box["x"] + 100, y=box["y"] + 60 + 10 * k)]
+        before = page.evaluate("scrollY")
+        session.send("Input.dispatchTouchEvent", dict(type="touchStart", touchPoints=at(0)))
+        for k in range(1, 12): session.send("Input.dispatchTouchEvent", dict(type="touchMove", touchPoints=at(k)))
+        session.send("Input.dispatchTouchEvent", dict(type="touchEnd", touchPoints=[]))
+        assert verdict(page) != NOTHING and page.evaluate("scrollY") == before
+
+def test_test_images_by_keyboard(chromium, pad, reader):
+    data, net = reader
+    with visit(chromium, pad) as page:
+        button = page.locator(PAD).get_by_role("button", name="Test image of a 7")
+        button.focus()
+        said = []
+        for _ in range(5):
+            page.keyboard.press("Enter")
+            said.append(verdict(page))
+        assert [re.search(r"test image (\d) of 4 of a 7", text)[1] for text in said] == list("12341") and said[0] == said[4]
+        first = data.test.images[data.test.labels == 7][:1]
+        digit = int(np.argmax(net(first)))
+        assert said[0][0] == str(digit) and ("Right:" if digit == 7 else "Wrong:") in said[0]
+        assert page.evaluate("document.activeElement.ariaLabel") == "Test image of a 7"     # still there for the next press
+        write(page, STROKES[1])
+        assert "test image" not in verdict(page)
+
+def test_probabilities_are_those_of_the_network(chromium, pad, reader):
+    data, net = reader
+    with visit(chromium, pad) as page:
+        page.locator(PAD).get_by_role("button", name="Test image of a 3").click()
+        verdict(page)
+        shown = [float(re.search(r"[\d.]+", text)[0]) for text in page.locator(f"{PAD} >> .mgt-percent").all_inner_texts()]
+    logits = net(data.test.images[data.test.labels == 3][:1]).numpy()[0].astype(float)
+    expected = 100 * np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    np.testing.assert_allclose(shown, expected, atol=3)     # 8 bits, one decimal
+
+def test_screen_readers_wait_for_the_pen(chromium, pad):
+    with visit(chromium, pad) as page:
+        box = page.locator(f"{PAD} >> .mgt-draw canvas").bounding_box()
+        status = page.locator(f"{PAD} >> .mgt-verdict")
+        page.mouse.move(box["x"] + 50, box["y"] + 50)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 90, box["y"] + 150)
+        verdict(page)
+        assert (status.get_attribute("role"), status.get_attribute("aria-busy")) == ("status", "true")
+        page.mouse.up()
+        verdict(page)
+        assert status.get_attribute("aria-busy") == "false"
+
+def test_pads_are_apart_and_one_without_ideals_leaves_their_place_out(chromium, pad):
+    with visit(chromium, pad) as page:
+        write(page, STROKES[1])
+        verdict(page)
+        assert "Nothing is written yet" in page.locator(".mgt-pad >> nth=1 >> .mgt-verdict").inner_text()
+        assert [page.locator(f".mgt-pad >> nth={k} >> .mgt-view").count() for k in (0, 1)] == [2, 1]
+
+def test_without_script_the_pad_is_a_picture(chromium, pad):
+    with visit(chromium, pad, java_script_enabled=False) as page:
+        assert "the network reads a" in page.locator(f"{PAD} >> img").get_attribute("alt") and "allow JavaScript" in page.locator(PAD).inner_text()
+
+@THEMES
+@WIDTHS
+def test_pad_fits_and_is_accessible(chromium, pad, axe, dark, width):
+    with visit(chromium, pad, dark=dark, width=width) as page:
+        page.locator(PAD).get_by_role("button", name="Test image of a 3").click()      # the other pad stays blank
+        verdict(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert axe_findings(page, axe) == []
+
+def test_python_and_the_page_make_the_same_of_a_drawing(chromium, pad):
+    from mnist_graph_tutorial.draw_a_digit import normalise_drawing
+    rng = np.random.default_rng(0)
+    drawings = []
+    for k in range(40):
+        sheet = np.zeros((rng.integers(20, 141), rng.integers(20, 141)))
+        y, x = (np.clip(np.cumsum(rng.normal(0, 3, 80)) + size / 2, 2, size - 3).astype(int) for size in sheet.shape)
+        for shift in range(-2, 3): sheet[y + shift, x], sheet[y, x + shift] = 1, np.round(rng.random(80), 2)
+        drawings.append(sheet)
+    drawings += [np.ones((1, 1)), np.ones((7, 7)), np.eye(28), np.pad(np.ones((100, 2)), 20)]
+    with visit(chromium, pad) as page:
+        made = page.evaluate("drawings => drawings.map((rows) => [...document.querySelector('.mgt-pad').pad.normalise(rows)])",
+                             [drawing.tolist() for drawing in drawings])
+        assert page.evaluate("() => document.querySelector('.mgt-pad').pad.normalise([[0, 0], [0, 0]])") is None
+    np.testing.assert_allclose(made, [normalise_drawing(drawing) for drawing in drawings], atol=1e-6)
+
+READ_ALL = """text => {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), {read} = document.querySelector(".mgt-pad").pad;
+  return Array.from({length: bytes.length / 784}, (_, k) =>
+    [...read(Float32Array.from(bytes.subarray(784 * k, 784 * (k + 1)), (value) => value / 255)).logits]);
+}"""
+
+def test_the_page_answers_as_tensorflow_does_on_all_test_images(chromium, pad, reader):
+    import base64
+    data, net = reader
+    with visit(chromium, pad) as page:
+        page.set_default_timeout(120_000)
+        packed = base64.b64encode(np.rint(data.test.images * 255).astype(np.uint8).tobytes()).decode()
+        logits = np.array(page.evaluate(READ_ALL, packed))
+    expected = net(data.test.images).numpy()
+    assert logits.shape == (len(data.test.labels), 10)
+    assert (logits.argmax(axis=1) == expected.argmax(axis=1)).mean() >= .999
+    assert np.abs(logits - expected).max() < 1
+
+# ---- explore's live face, and the page face, in JupyterLab -----------------------------------------------------------
+
+CELLS = ["""import matplotlib.pyplot as plt
+from mnist_graph_tutorial.explore import explore
+def draw(n):
+    plt.bar(range(n), [n] * n)
+    return f"{n} bars of height {n}." """, "explore(draw, n=[2, 4, 6])", """import os
+os.environ["MNIST_GRAPH_PAGE"] = "1"
+explore(draw, n=[3, 5, 7])"""]
+
+@pytest.fixture
+def lab(tmp_path):
+    "JupyterLab on loopback with a notebook of CELLS; yields the notebook's URL."
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    import nbformat
+    home = tmp_path / "home"
+    work = tmp_path / "work"
+    for directory in (home, work): directory.mkdir()
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    nb.metadata["kernelspec"] = dict(name="python3", display_name="Python 3", language="python")
+    nbformat.write(nb, work / "chapter.ipynb")
+    env = os.environ | dict(JUPYTER_CONFIG_DIR=str(home), JUPYTER_DATA_DIR=str(home), JUPYTER_RUNTIME_DIR=str(home / "runtime"),
+                            IPYTHONDIR=str(home / "ipython"), PYTHONPATH=str(Path(__file__).parents[1]))
+    env.pop("MNIST_GRAPH_PAGE", None)
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0",
+               "--IdentityProvider.token=secret", f"--ServerApp.root_dir={work}", "--LabApp.expose_app_in_browser=True",
+               "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    with open(tmp_path / "log", "w") as log: server = subprocess.Popen(command, env=env, cwd=work, stdout=log, stderr=log)
+    try:
+        yield f"{address(server, home / 'runtime', tmp_path / 'log')}lab/tree/chapter.ipynb?token=secret"
+    finally:
+        server.terminate()
+        try: server.wait(20)
+        except subprocess.TimeoutExpired: server.kill()
+
+def address(server, runtime: Path, log: Path) -> str:
+    "Where a Jupyter server answers, once it does."
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and server.poll() is None:
+        for path in runtime.glob("jpserver-*.json"):
+            with_port = json.loads(path.read_text() or "{}")
+            if with_port.get("port"): return with_port["url"]
+        time.sleep(.2)
+    raise AssertionError(f"JupyterLab did not start:\n{log.read_text()}")
+
+def test_jupyterlab_recomputes_the_picture_at_a_slider_move(chromium, lab):
+    with visit(chromium, lab, height=1_400, quiet=["favicon", "404", "Service Worker"]) as page:
+        page.set_default_timeout(90_000)
+        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
+        page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        live = page.locator(".jp-OutputArea-output .widget-vbox img")
+        live.wait_for()
+        first = live.evaluate("image => [image.src, image.alt]")
+        assert first[1] == "2 bars of height 2."
+        page.locator(".widget-slider [role=slider]").press("ArrowRight")
+        page.locator(".widget-vbox img[alt='3 bars of height 3.']").wait_for()   # 3: a value in range that is not listed
+        assert live.evaluate("image => image.src") != first[0]
+
+        slider = page.locator(".mgt-explore").get_by_role("slider", name="n")
+        slider.press("ArrowRight")
+        page.locator(".mgt-explore img[alt='5 bars of height 5.']").wait_for()
+        active = page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex")
+        page.keyboard.press("ArrowUp")                                          # JupyterLab's key for the cell above
+        page.locator(".mgt-explore img[alt='7 bars of height 7.']").wait_for()
+        assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex") == active
