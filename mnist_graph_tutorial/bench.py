@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MATRIX', 'CONTENDERS', 'WORKS', 'Contender', 'Timing', 'inverse_compiled', 'inverse_in_session', 'inverse_in_jax',
-           'epoch_data', 'epoch_compiled', 'epoch_in_session', 'epoch_in_keras', 'epoch_in_jax', 'epoch_in_pytorch',
-           'epoch_of_products', 'images_compiled', 'images_in_session', 'time_work', 'timing', 'is_here', 'Report',
-           'measure', 'duration', 'table', 'bench']
+           'epoch_data', 'epoch_compiled', 'epoch_in_session', 'epoch_in_keras', 'epoch_in_jax', 'pytorch_network',
+           'epoch_in_pytorch', 'epoch_in_bare_pytorch', 'epoch_of_products', 'images_compiled', 'images_in_session',
+           'time_work', 'timing', 'is_here', 'Report', 'measure', 'duration', 'table', 'bench']
 
 # %% ../nbs/21_bench.ipynb #d06c347a
 import json
@@ -127,18 +127,34 @@ def epoch_in_jax():
     scan = jax.jit(lambda weights, order: jax.lax.scan(step, weights, order.reshape(550, 100)))
     return lambda: jax.block_until_ready(scan(weights, shuffled(55_000, 0, 0)))
 
-# %% ../nbs/21_bench.ipynb #291e45ec
-def epoch_in_pytorch():
-    "The usual eager loop on tensors in memory, without a `DataLoader`."
+# %% ../nbs/21_bench.ipynb #a5bdc94b
+def pytorch_network():
+    "Images and labels as tensors, and a function that takes one eager step."
     import torch
     images, labels = (torch.from_numpy(np.array(part)) for part in epoch_data())
     model = torch.nn.Sequential(torch.nn.Linear(784, 300), torch.nn.ReLU(), torch.nn.Linear(300, 10))
     optimiser = torch.optim.SGD(model.parameters(), lr=.1)
+    def step(x, t):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model(x), t.long()).backward()
+        optimiser.step()
+    return images, labels, step
+
+def epoch_in_pytorch():
+    "Eager, with the `DataLoader` that most PyTorch programs have."
+    import torch
+    images, labels, step = pytorch_network()
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=100, shuffle=True)
     def loop():
-        for rows in torch.from_numpy(shuffled(55_000, 0, 0)).reshape(550, 100):
-            optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(model(images[rows]), labels[rows].long()).backward()
-            optimiser.step()
+        for x, t in loader: step(x, t)
+    return loop
+
+def epoch_in_bare_pytorch():
+    "Eager, with rows picked straight out of the tensor."
+    import torch
+    images, labels, step = pytorch_network()
+    def loop():
+        for rows in torch.from_numpy(shuffled(55_000, 0, 0)).reshape(550, 100): step(images[rows], labels[rows])
     return loop
 
 # %% ../nbs/21_bench.ipynb #a978dd43
@@ -160,7 +176,7 @@ def images_in_session():
     net = MnistNet(initial="he")
     return lambda: ideal_images_in_session(net, digits=[3], steps=50)
 
-# %% ../nbs/21_bench.ipynb #57fbd337
+# %% ../nbs/21_bench.ipynb #5812622b
 CONTENDERS = [
     Contender("inverse", "one compiled graph", inverse_compiled),
     Contender("inverse", "the post's session loop", inverse_in_session, part=.05, target=250),
@@ -170,7 +186,8 @@ CONTENDERS = [
     Contender("epoch", "keras fit, defaults", epoch_in_keras, target=3.3),
     Contender("epoch", "keras fit, at its best", lambda: epoch_in_keras(jit_compile=True, steps_per_execution=550), target=1.5),
     Contender("epoch", "JAX lax.scan", epoch_in_jax, needs="jax", target=1),
-    Contender("epoch", "PyTorch eager", epoch_in_pytorch, needs="torch", target=2),
+    Contender("epoch", "PyTorch eager, DataLoader", epoch_in_pytorch, needs="torch", target=2),
+    Contender("epoch", "PyTorch eager, bare loop", epoch_in_bare_pytorch, needs="torch", target=2),
     Contender("epoch", "the matrix products alone", epoch_of_products, target=1 / 1.35),
     Contender("images", "one compiled graph", images_compiled),
     Contender("images", "the author's loop", images_in_session, part=.005, target=50)]

@@ -44,7 +44,7 @@ def choose(
         raise ValueError(f"no chapter {name!r}; there are {', '.join(map(bare_name, paths))}")
     return [path for path in paths if not names or names_of(path) & set(names)]
 
-# %% ../nbs/20_book.ipynb #00d7f98d
+# %% ../nbs/20_book.ipynb #7ff14c11
 def kernel() -> AsyncKernelManager:
     "A kernel of this very Python."
     return AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
@@ -56,7 +56,7 @@ def environment(
     "The environment that a notebook runs in."
     here = os.pathsep.join(filter(None, [str(project()), os.environ.get("PYTHONPATH")]))
     told = dict(MNIST_GRAPH_DATA=data, MNIST_GRAPH_DEVICE=device, MNIST_GRAPH_PAGE="1", IN_TEST="1", PYTHONPATH=here,
-                MPLBACKEND="module://matplotlib_inline.backend_inline")
+                MPLBACKEND="module://matplotlib_inline.backend_inline", COLUMNS="80")
     return os.environ | told | ({"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {})
 
 # %% ../nbs/20_book.ipynb #29950d61
@@ -254,7 +254,7 @@ def settle_device(device: str) -> str:
     use_device(device)
     return describe_device()
 
-# %% ../nbs/20_book.ipynb #4cfbee56
+# %% ../nbs/20_book.ipynb #b9679143
 def run(
     data: str="auto",       # "auto", "mnist", "digits" or a directory with MNIST's four files
     *,
@@ -272,12 +272,12 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     executed = run_each(paths, environment(source, device), out)
     complete = not executed[-1].problem
+    if not complete: print(f"\n{executed[-1].problem}\n\nAll outputs up to there: {out / executed[-1].path.name}", file=sys.stderr)
     if complete and update: save(executed)
     show_line("pages")
     front = render(out, {done.path: out / done.path.name for done in executed})
     show_line("")
     print(table(executed, where, name, front))
-    if not complete: print(f"\n{executed[-1].problem}\n\nAll outputs up to there: {out / executed[-1].path.name}", file=sys.stderr)
     return complete
 
 def run_each(paths, env, out) -> list[Executed]:

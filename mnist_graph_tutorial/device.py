@@ -57,7 +57,7 @@ def traces(graph) -> int:  # graph: what `tf.function` returned
     "How often a `tf.function` was traced so far."
     return graph.experimental_get_tracing_count()
 
-# %% ../nbs/10_device.ipynb #bdf6fae4
+# %% ../nbs/10_device.ipynb #4fbcd6c1
 def seconds(fn) -> float:  # fn: function without arguments; what it returns is waited for
     "How long one call takes, result included."
     start = time.perf_counter()
@@ -69,8 +69,8 @@ def in_turns(
     contenders: dict,  # name -> function without arguments
     runs: int=7,       # calls of each, after the first
 ) -> dict:             # name -> [seconds of the first call, then of the others]
-    "Time functions side by side: each once, then each once again, and so on."
-    rounds = [{name: seconds(fn) for name, fn in contenders.items()} for _ in range(runs + 1)]
+    "Time functions side by side: each once, then each once again, with a pause before each for threads to come to rest."
+    rounds = [{name: (time.sleep(.05), seconds(fn))[1] for name, fn in contenders.items()} for _ in range(runs + 1)]
     return {name: [times[name] for times in rounds] for name in contenders}
 
 def medians(contenders: dict, runs: int=7) -> dict:  # name -> median seconds

@@ -114,10 +114,10 @@ def still(net: MnistNet, image: np.ndarray) -> str:
     return figure_html(fig, f"A test image, the hidden units that it lights, and the probabilities of the ten digits: "
                             f"the network reads a {belief.argmax()}, with probability {belief.max():.3f}.")
 
-# %% ../nbs/06_draw_a_digit.ipynb #1e5d1652
+# %% ../nbs/06_draw_a_digit.ipynb #b4b1c3c8
 PAD = """<figure class="mgt-pad"><style>{css}</style>
 <div class="mgt-still">{still}</div>
-<noscript><p>The pad needs JavaScript: with it, the network reads what you write here.</p></noscript>
+<noscript><p>A picture of the pad. To write on it, allow JavaScript, or run the cell in Jupyter.</p></noscript>
 <script type="application/json">{data}</script>
 <script>{script}</script></figure>"""
 

@@ -187,7 +187,7 @@ def draw_sums(ax, sums, won, rival):
         ax.text(1.015, height, digit, transform=ax.get_yaxis_transform(), color=styles[digit]["color"], fontsize=17,
                 weight="bold", va="center")
 
-# %% ../nbs/04_fingerprints.ipynb #83e31916
+# %% ../nbs/04_fingerprints.ipynb #7d52bfba
 def draw_table(ax, beside, vector, means, top):
     "The mean fingerprints, and beside them how far each is from one fingerprint."
     away = np.linalg.norm(means - vector, axis=1)
@@ -213,9 +213,12 @@ def draw_decision(
     rival: int=None,       # digit to compare the winner with; the runner-up if not given
 ):
     "Draw how the network comes to read an image as it does; returns the figure."
+    if rival not in (None, *range(10)): raise ValueError(f"rival is {rival}, which is not a digit")
     vector = hidden_layer(prints.weights, checked([image]))[0].numpy()
-    order, top, (picture, strip, table, beside, chart) = unit_order(prints.means), loud(prints.means), decision_axes()
-    order = order[:group_ends(prints.means)[9]]
+    order, top = unit_order(prints.means), loud(prints.means)
+    order = order[(prints.means.max(axis=0) + vector)[order] > 0]
+    if not len(order): raise ValueError("no hidden unit answers this image or any other: there is nothing to draw")
+    picture, strip, table, beside, chart = decision_axes()
     sums = running_sums(prints.weights, vector, order)
     won, second = np.argsort(sums[-1])[[-1, -2]]
     picture.imshow(np.reshape(image, (28, 28)), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
@@ -245,11 +248,11 @@ def tsne_map(
         raise ValueError(f"vectors of shape {vectors.shape}; a map needs at least 100 rows of finite numbers")
     with threadpool_limits(1): return TSNE(init="pca", random_state=seed, max_iter=500).fit_transform(vectors)
 
-# %% ../nbs/04_fingerprints.ipynb #6eaf35d0
+# %% ../nbs/04_fingerprints.ipynb #ff16dee1
 def purity(vectors, labels, k: int=10) -> np.ndarray:  # (n, d), (n,) -> (n,)
     "For each vector the share of its `k` nearest neighbours that have the same label."
     vectors, labels = np.asarray(vectors, np.float64), np.asarray(labels)
-    if not 0 < k < len(vectors): raise ValueError(f"k is {k}, which is not from 1 to {len(vectors) - 1}, the other vectors")
+    if not 0 < k < len(vectors): raise ValueError(f"k is {k}; there are {len(vectors) - 1} other vectors")
     length = np.square(vectors).sum(axis=1)
     distance = length[:, None] - 2 * vectors @ vectors.T + length
     np.fill_diagonal(distance, np.inf)

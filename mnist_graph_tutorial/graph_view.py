@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['SIGNS', 'ASSIGN', 'PASS_ON', 'SAME_NUMBERS', 'SIZES', 'READS', 'CALLS', 'WORK', 'OPERATIONS', 'INFIX', 'shape_text',
            'number_text', 'array_text', 'as_rows', 'array_picture', 'call_type', 'graph_inside', 'is_gradient',
-           'written_inputs', 'written_arguments', 'Reading', 'operations_text', 'alive', 'late_marked', 'main_output',
-           'kind_of_call', 'call_label', 'read_inside', 'behind', 'captured', 'arguments_of', 'results_of',
-           'read_function', 'all_values', 'node_values', 'grouped_graph', 'scope_groups', 'join_chains',
+           'written_inputs', 'written_arguments', 'in_order', 'Reading', 'operations_text', 'alive', 'late_marked',
+           'used_outputs', 'kind_of_call', 'call_label', 'read_inside', 'behind', 'captured', 'arguments_of',
+           'results_of', 'read_function', 'all_values', 'node_values', 'grouped_graph', 'scope_groups', 'join_chains',
            'neighbours_alone', 'closed', 'operation_count', 'shown_member', 'box_node', 'expression', 'short_name',
-           'operand', 'sentence', 'phase', 'stepped', 'captions', 'drawings', 'in_words', 'counted', 'opened',
-           'GraphView', 'quoted', 'figure', 'parts_html', 'GraphSteps']
+           'operand', 'is_source', 'operands_of', 'sentence', 'phase', 'stepped', 'captions', 'drawings', 'in_words',
+           'counted', 'opened', 'GraphView', 'quoted', 'figure', 'parts_html', 'GraphSteps']
 
 # %% ../nbs/14_graph_view.ipynb #35d7d12d
 import base64, collections, functools, html, io, re
@@ -106,19 +106,28 @@ def written_arguments(op, graph) -> set[int]:
     written = (number.get(inner.inputs[k].name) for inner in graph.get_operations() for k in written_inputs(inner))
     return {k for k in written if k is not None}
 
-# %% ../nbs/14_graph_view.ipynb #4cba4364
+# %% ../nbs/14_graph_view.ipynb #3a7951fc
+def in_order(graph) -> list:
+    "The operations of a graph, each after its inputs, otherwise as the function called them."
+    number, order = {op: k for k, op in enumerate(graph.get_operations())}, nx.DiGraph()
+    order.add_nodes_from(number)
+    order.add_edges_from((before, op) for op in number for before in [*(t.op for t in op.inputs), *op.control_inputs])
+    return list(nx.lexicographical_topological_sort(order, key=number.get))
+
 class Reading:
     "The nodes of a graph, in the order in which they are computed."
     def __init__(self, graph, arguments: dict, results: list):  # tensor name -> (kind, label, shape); (label, tensor)
         self.nodes, self.source, self.tensors, self.parts = {}, {}, {}, {}  # node by tensor; tensor and graphs by node
         self.owner, self.version, self.sizes, self.kept, self.deltas = {}, {}, set(), [], {}
-        for op in graph.get_operations():
+        for op in in_order(graph):
             if op.type == "Placeholder": self.argument(op, *arguments.get(op.outputs[0].name, ("input", op.name, None)))
             elif op.type in PASS_ON or op.type in SAME_NUMBERS and is_gradient(op.name): self.passed_on(op)
             elif op.type == "Const": self.constant(op)
             elif op.type != "NoOp": self.operation(op)
         for label, tensor in results:
-            if tensor.name in self.source: self.kept.append(self.add(label, "output", label, [self.source[tensor.name]]))
+            if tensor.name not in self.source: continue
+            self.kept.append(self.add(label, "output", label, [self.source[tensor.name]]))
+            self.tensors[self.kept[-1]] = tensor.name
 
     def add(self, name, kind, label, inputs=(), note="", detail=""):
         unused = (f"{name} ({k})" if k > 1 else name for k in range(1, len(self.nodes) + 2))
@@ -137,7 +146,16 @@ class Reading:
         before, after = op.inputs[0].name, op.outputs[0].name
         if before in self.sizes: self.sizes.add(after)
         if op.outputs[0].dtype == tf.resource: self.owner[after] = self.owner[before]
-        self.source[after] = self.version[self.owner[before]] if before in self.owner else self.source[before]
+        self.source[after] = self.content(op, self.owner[before]) if before in self.owner else self.source[before]
+
+    def content(self, op, variable):
+        version = self.version[variable]
+        if op.type == "ReadVariableOp" and version != variable and version not in self.deltas:  # a loop has written to it
+            old = self.nodes[variable]
+            version = self.version[variable] = self.add(op.name, "variable", old.label, [version], old.note)
+            self.tensors[version] = op.outputs[0].name
+            self.deltas[version] = version, "", ""
+        return version
 
     def constant(self, op):
         value, tensor = tf.make_ndarray(op.get_attr("value")), op.outputs[0]
@@ -163,9 +181,10 @@ class Reading:
         if call_type(op):
             parts = {title: read_inside(op, graph_inside(op, k), self) for k, title in CALLS[call_type(op)].items()}
             kind, label, detail = kind_of_call(op), call_label(op), operations_text(sum(map(Reading.size, parts.values())))
-        name = self.add(op.name, kind, label, inputs, shape_text(main_output(op)) if op.outputs else "", detail)
+        name = self.add(op.name, kind, label, inputs, ", ".join(dict.fromkeys(map(shape_text, used_outputs(op)))), detail)
+        self.nodes[name] = self.nodes[name]._replace(results=len(used_outputs(op)))
         if parts: self.parts[name] = parts
-        if op.outputs: self.tensors[name] = main_output(op).name
+        if op.outputs: self.tensors[name] = used_outputs(op)[0].name
         if op.op_def.is_stateful and op.type not in READS and "Random" not in op.type: self.kept.append(name)
         return name
 
@@ -174,7 +193,7 @@ class Reading:
         before = self.version[variable.name]
         inputs = data + [before] * (before != variable.name)
         name = self.add(op.name, "update", f"{variable.label} {sign}", inputs, variable.note)
-        self.deltas[name] = before, sign, op.inputs[-1].name
+        if op.type in ASSIGN: self.deltas[name] = before, sign, op.inputs[-1].name
         self.kept.append(name)
         self.version.update(dict.fromkeys(written, name))
 
@@ -199,7 +218,7 @@ class Reading:
                 inputs.append((name, copy))
             yield node._replace(inputs=tuple(dict(inputs).get(name, name) for name in node.inputs))
 
-# %% ../nbs/14_graph_view.ipynb #73adeb72
+# %% ../nbs/14_graph_view.ipynb #c84008af
 def operations_text(count: int) -> str:
     "How many operations."
     return f"{count} operation{'s' * (count != 1)}"
@@ -221,10 +240,10 @@ def late_marked(nodes) -> list[Node]:
         if not node.inputs and out[node.name]: late[node.name] = all(late[name] for name in out[node.name])
     return [node._replace(late=late[node.name]) for node in nodes]
 
-def main_output(op):
-    "The output that is shown: of several, the first that is used, and one of real numbers before others."
+def used_outputs(op) -> list:
+    "The outputs of an operation that something uses, real numbers first; the very first where nothing does."
     used = [t for t in op.outputs if t.dtype not in (tf.resource, tf.variant) and any(c.type != "NoOp" for c in t.consumers())]
-    return min(used, key=lambda tensor: not tensor.dtype.is_floating, default=op.outputs[0])
+    return sorted(used, key=lambda tensor: not tensor.dtype.is_floating) or list(op.outputs[:1])
 
 def kind_of_call(op) -> str:
     "A gradient where a graph was made to compute one, else a box."
@@ -255,7 +274,7 @@ def behind(tensor):
     while tensor.op.type == "Identity": tensor = tensor.op.inputs[0]
     return tensor
 
-# %% ../nbs/14_graph_view.ipynb #39f8fda8
+# %% ../nbs/14_graph_view.ipynb #b17dd8eb
 def captured(concrete) -> dict:  # tensor name -> variable or tensor
     "What a traced function uses without being given it."
     variables = {id(variable.handle): variable for variable in concrete.graph.variables}
@@ -275,7 +294,8 @@ def results_of(concrete) -> list:
     "Label and tensor of everything a graph returns."
     structure, tensors = concrete.structured_outputs, concrete.graph.outputs
     names = getattr(structure, "_fields", None) or (sorted(structure) if isinstance(structure, dict) else range(len(tensors)))
-    if len(tensors) == 1 or len(names) != len(tensors): names = [""] * len(tensors)
+    if len(names) != len(tensors): names = range(len(tensors))
+    if len(tensors) == 1: names = [""]
     return [(f"returns {name}".strip(), tensor) for name, tensor in zip(names, tensors)]
 
 def read_function(concrete) -> Reading:
@@ -392,13 +412,14 @@ def box_node(name, members, group, out) -> Node:
     return Node(name, "gradient" if kinds == {"gradient"} else "box", label, tuple(i for i in inputs if i != name), last.note,
                 operations_text(count))
 
-# %% ../nbs/14_graph_view.ipynb #52f66eb4
+# %% ../nbs/14_graph_view.ipynb #1341e34b
 INFIX = {"× mul": "×", "+ add": "+", "− sub": "−", "÷ div": "÷", "< less": "<", "> greater": ">"}
 
 def expression(node, operands: list[str]) -> str:
     "What a node computes from its operands."
     if node.kind == "output": return " ".join(operands)
     if node.kind == "update": return f"{node.label} {', '.join(operands)}"
+    if node.kind == "variable": return f"{node.label} after {operands[0]}"
     if node.label in INFIX and len(operands) == 2 and not node.detail: return f"{operands[0]} {INFIX[node.label]} {operands[1]}"
     return f"{node.label}({', '.join(operands)})"
 
@@ -409,43 +430,51 @@ def short_name(node) -> str:
 
 def operand(node, value: bool=False) -> str:
     "How a node is called where it is used: by its value, if that is wanted and short."
-    if value and node.value and node.kind != "constant" and "…" not in node.value: return node.value
+    if value and node.value and node.results == 1 and node.kind != "constant" and "…" not in node.value: return node.value
     return node.label if node.kind in ("input", "variable", "constant") else short_name(node)
+
+def is_source(node) -> bool:
+    "Whether a node has its value before anything is computed."
+    return not node.inputs and node.kind not in WORK | {"output"}
+
+def operands_of(node, by_name: dict, value: bool=False) -> list[str]:
+    "How the inputs of a node are called; without the assignment that an assignment follows."
+    inputs = [by_name[name] for name in node.inputs]
+    return [operand(other, value) for other in inputs if node.kind != "update" or other.kind != "update"]
 
 def sentence(node, by_name: dict) -> str:
     "A node in words."
     value = f" = {node.value}" if node.value and node.kind != "constant" else ""
     about = f", {node.note}" if node.note else ""
-    if not node.inputs: return f"{node.label}: {node.kind}{value}{about}"
-    text = expression(node, [operand(by_name[name]) for name in node.inputs])
+    if is_source(node): return f"{node.label}: {node.kind}{value}{about}"
+    text = expression(node, operands_of(node, by_name))
     if node.kind in ("output", "update"): return f"{node.label}: {text}{value}" if node.kind == "output" else f"{text}{value}"
     detail = f" ({node.detail})" if node.detail else ""
     return f"{short_name(node)}: {text}{detail}{value}{about}"
 
-# %% ../nbs/14_graph_view.ipynb #625695fd
+# %% ../nbs/14_graph_view.ipynb #ef243dd6
 def phase(node) -> str:
     "Which part of the work a node belongs to."
     return "Result" if node.kind == "output" else "Gradients" if node.kind == "gradient" else "Update" if node.late else "Forward pass"
 
 def stepped(nodes, values: dict) -> list[Node]:  # values: node name -> array
     "The nodes with their values, and with the step at which they have them."
-    turn = {node.name: k for k, node in enumerate((node for node in nodes if node.inputs), 1)}
+    turn = {node.name: k for k, node in enumerate((node for node in nodes if not is_source(node)), 1)}
     out, found = consumers(nodes), {}
     for node in nodes:
-        source = node.inputs[0] if node.kind == "output" else node.name
-        known = node.kind != "constant" and values.get(source) is not None
+        known = node.kind != "constant" and values.get(node.name) is not None
         at = turn.get(node.name) or (min(turn[name] for name in out[node.name]) if node.kind == "constant" else 0)
-        found[node.name] = node._replace(value=array_text(values[source]) if known else "", at=at,
-                                         picture=array_picture(values[source]) if known and node.kind != "output" else ())
+        found[node.name] = node._replace(value=array_text(values[node.name]) if known else "", at=at,
+                                         picture=array_picture(values[node.name]) if known and node.kind != "output" else ())
     return list(found.values())
 
 def captions(nodes) -> list[tuple[str, str]]:  # phase and sentence of each step
     "What happens at each step."
     by_name = {node.name: node for node in nodes}
-    start = [f"{node.label} = {node.value}" for node in nodes if not node.inputs and node.kind != "constant" and node.value]
+    start = [f"{node.label} = {node.value}" for node in nodes if is_source(node) and node.kind != "constant" and node.value]
     told = [("Start", f"What comes in, and what is stored: {'; '.join(start)}." if start else "Nothing comes in.")]
-    for node in (node for node in nodes if node.inputs):
-        text = expression(node, [operand(by_name[name], value=True) for name in node.inputs])
+    for node in (node for node in nodes if not is_source(node)):
+        text = expression(node, operands_of(node, by_name, value=True))
         if node.kind == "output": text = f"{node.label} {node.value or text}"
         result = f" = {node.value}" if node.value and node.kind not in ("output", "update") else ""
         if node.kind == "update" and node.value: result = f"; {node.label.split()[0]} is now {node.value}"

@@ -17,7 +17,7 @@ from .explore import static
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
-# %% ../nbs/13_layered.ipynb #5e429c50
+# %% ../nbs/13_layered.ipynb #c07581d5
 class Node(NamedTuple):
     "One node of a drawing. A list of nodes holds every node after its inputs."
     name: str                    # unlike any other
@@ -30,6 +30,7 @@ class Node(NamedTuple):
     value: str = ""              # a number that is shown in the node, or what stands for many
     picture: tuple = ()          # a picture of many numbers: address, width and height in pixels
     at: int = 0                  # the step at which it has its value
+    results: int = 1             # how many of its results are used; `value` is one of them
 
 KINDS = {"input": "input", "constant": "constant", "variable": "variable", "operation": "operation", "gradient": "gradient",
          "update": "update of a variable", "box": "graph in the graph", "output": "what is returned"}

@@ -114,20 +114,20 @@ def product(X, A):  # (..., n, n), (..., n, n) -> (..., n, n)
     "X A in the form that XLA runs fastest: for small matrices broadcast and summed, else `matmul`."
     return tf.reduce_sum(X[..., None] * A[..., None, :, :], axis=-2) if A.shape[-1] <= 16 else X @ A
 
-# %% ../nbs/02_matrix_inverse.ipynb #5709c909
+# %% ../nbs/02_matrix_inverse.ipynb #4f9914bb
 class Method(NamedTuple):
     "A way to bring X A closer to I."
     loss: Callable     # X A - I (..., n, n) -> losses (...)
-    update: Callable   # x, memory, slope, rate -> x, memory
+    update: Callable   # x, memory, gradient, rate -> x, memory
     memory: float      # what the memory holds at the start
     fall: int          # rate = learning rate * (share of the steps still to go) ** fall
 
 def absolute(residual): return tf.reduce_sum(tf.abs(residual), axis=(-2, -1))
 
-def adagrad(x, squares, slope, rate):
-    "The more a number has moved already, the shorter its step."
-    squares += slope * slope
-    return x - rate * slope * tf.math.rsqrt(squares), squares
+def adagrad(x, squares, gradient, rate):
+    "The larger the gradients of a number so far, the shorter its step."
+    squares += gradient * gradient
+    return x - rate * gradient * tf.math.rsqrt(squares), squares
 
 METHODS = {"post": Method(absolute, adagrad, memory=0.1, fall=0)}
 
@@ -185,12 +185,12 @@ def learn_inverse(
 # %% ../nbs/02_matrix_inverse.ipynb #5c0a68ff
 METHODS["decay"] = Method(absolute, adagrad, memory=0.1, fall=2)
 
-# %% ../nbs/02_matrix_inverse.ipynb #5a0c340d
+# %% ../nbs/02_matrix_inverse.ipynb #7fc0b277
 def squared(residual): return tf.reduce_sum(residual * residual, axis=(-2, -1))
 
-def momentum(x, stride, slope, rate):
+def momentum(x, stride, gradient, rate):
     "Each step goes on with nine tenths of the one before."
-    stride = 0.9 * stride - rate * slope
+    stride = 0.9 * stride - rate * gradient
     return x + stride, stride
 
 METHODS["squared"] = Method(squared, momentum, memory=0.0, fall=0)

@@ -9,8 +9,8 @@ __all__ = ['HEADING', 'FORMS', 'STATIC', 'POLICY', 'SEARCH', 'QUARTO_POLICY', 'E
            'unique_anchors', 'sections', 'notebook_links', 'template', 'render', 'write_pages', 'search_index',
            'search_page', 'without_strangers', 'post_render', 'with_links', 'build_site', 'render_with_quarto']
 
-# %% ../nbs/23_site.ipynb #5624ab76
-import ast, contextlib, html, json, os, re, shutil, webbrowser
+# %% ../nbs/23_site.ipynb #055b0d1d
+import ast, contextlib, html, io, json, os, re, shutil, webbrowser
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -87,13 +87,15 @@ def pandoc_links(cell):
     "Links to headings, as Jupyter names them, with the names that Pandoc gives."
     if cell.cell_type == "markdown": cell.source = re.sub(r"(\]\([\w.]*#)([^)\s]+)", lambda link: link[1] + anchor(link[2]), cell.source)
 
-# %% ../nbs/23_site.ipynb #a7bc0401
+# %% ../nbs/23_site.ipynb #ba0b1b3c
 def processed(
     path,  # a notebook, as it is or executed
 ):         # nbdev's notebook: cells with source and outputs; `frontmatter_` has title and description
-    "A notebook as nbdev prepares it for publishing."
+    "A notebook as nbdev prepares it for publishing; `ValueError` where a cell that documentation needs cannot be run."
     nb = read_nb(path)
-    with contextlib.chdir(project()): FilterDefaults()(nb)
+    try:
+        with contextlib.chdir(project()), contextlib.redirect_stderr(io.StringIO()): FilterDefaults()(nb)
+    except Exception as e: raise ValueError(f"{Path(path).name}: {e}: {e.__cause__}") from None
     return nb
 
 # %% ../nbs/23_site.ipynb #115c1879

@@ -46,8 +46,10 @@ def arrays(**other):
     return {name: w.numpy() for name, w in MnistNet(hidden=3).weights._asdict().items()} | other
 
 @pytest.mark.parametrize("other", [
-    dict(w1=np.zeros((784, 4), "f4")), dict(w1=np.zeros((3, 784), "f4")), dict(b1=np.zeros((0,), "f4")), dict(b2=np.zeros(9, "f4")),
-    dict(w2=np.full((3, 10), np.nan, "f4")), dict(b2=np.zeros(10)), dict(w1=np.array("text")), dict(w2=None), dict(b1=None)])
+    dict(w1=np.zeros((784, 4), "f4")), dict(w1=np.zeros((3, 784), "f4")), dict(b1=np.zeros(0, "f4")),
+    dict(b2=np.zeros(9, "f4")),
+    dict(w2=np.full((3, 10), np.nan, "f4")), dict(b2=np.zeros(10)), dict(w1=np.array("text")), dict(w2=None),
+    dict(b1=None)])
 def test_arrays_that_are_no_network_are_refused(tmp_path, other):
     np.savez(tmp_path / "net.npz", **{name: w for name, w in arrays(**other).items() if w is not None})
     with pytest.raises(ValueError, match="holds no network"): MnistNet.load(tmp_path / "net.npz")
@@ -158,14 +160,17 @@ def test_nothing_is_traced_twice():
 
 def test_each_sees_every_epoch_and_copies_stay():
     net, seen, copies = MnistNet(hidden=11), [], []
-    history = train(net, FEW, epochs=3, batch_size=50, each=lambda k, row: (seen.append((k, row)), copies.append(net.weights)))
+    def each(k, row): seen.append((k, row)); copies.append(net.weights)
+    history = train(net, FEW, epochs=3, batch_size=50, each=each)
     assert [k for k, _ in seen] == [1, 2, 3] and np.allclose([row for _, row in seen], np.stack(history, 1))
     assert same(copies[-1], net.weights) and not same(copies[0], net.weights)
 
 @pytest.mark.parametrize("settings, word", [
-    (dict(epochs=0), "epochs"), (dict(epochs=-3), "epochs"), (dict(epochs=1.5), "epochs"), (dict(batch_size=0), "batch_size"),
-    (dict(batch_size=301), "batch_size"), (dict(batch_size=2.5), "batch_size"), (dict(learning_rate=0), "learning_rate"),
-    (dict(learning_rate=-.1), "learning_rate"), (dict(learning_rate=np.nan), "learning_rate"), (dict(learning_rate=np.inf), "learning_rate")])
+    (dict(epochs=0), "epochs"), (dict(epochs=-3), "epochs"), (dict(epochs=1.5), "epochs"),
+    (dict(batch_size=0), "batch_size"), (dict(batch_size=301), "batch_size"), (dict(batch_size=2.5), "batch_size"),
+    (dict(learning_rate=0), "learning_rate"), (dict(learning_rate=-.1), "learning_rate"),
+    (dict(learning_rate=np.nan), "learning_rate"),
+    (dict(learning_rate=np.inf), "learning_rate")])
 @pytest.mark.parametrize("how", [train, train_in_session])
 def test_bad_settings_cost_nothing(how, settings, word):
     net = MnistNet(hidden=5)
@@ -196,19 +201,19 @@ def interrupt_at(number):
     return each
 
 def test_an_interrupted_training_ends_where_a_whole_one_does(tmp_path):
-    whole = MnistNet(hidden=11)
-    history = train(whole, FEW, epochs=5, batch_size=50, checkpoint=tmp_path / "whole")
-    for number in (1, 3, 4):
+    whole, settings = MnistNet(hidden=11), dict(epochs=5, batch_size=50)
+    history = train(whole, FEW, **settings, checkpoint=tmp_path / "5")
+    for number in (1, 3, 4, 5):
+        directory = tmp_path / str(number)
+        if number < 5:
+            with pytest.raises(Interrupted):
+                train(MnistNet(hidden=11), FEW, **settings, checkpoint=directory, each=interrupt_at(number))
         net = MnistNet(hidden=11, seed=number)
-        with pytest.raises(Interrupted):
-            train(MnistNet(hidden=11), FEW, epochs=5, batch_size=50, checkpoint=tmp_path / str(number), each=interrupt_at(number))
-        assert same(train(net, FEW, epochs=5, batch_size=50, checkpoint=tmp_path / str(number)), history)
+        assert same(train(net, FEW, **settings, checkpoint=directory), history)
         assert same(net.weights, whole.weights)
-    again = MnistNet(hidden=11, seed=9)
-    assert same(train(again, FEW, epochs=5, batch_size=50, checkpoint=tmp_path / "whole"), history)
-    assert same(again.weights, whole.weights)
 
-@pytest.mark.parametrize("other", [dict(epochs=1), dict(batch_size=60), dict(learning_rate=.2), dict(seed=1), dict(loss=softmax_cross_entropy)])
+@pytest.mark.parametrize("other", [
+    dict(epochs=1), dict(batch_size=60), dict(learning_rate=.2), dict(seed=1), dict(loss=softmax_cross_entropy)])
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, other):
     settings = dict(epochs=2, batch_size=50, checkpoint=tmp_path)
     train(MnistNet(hidden=11), FEW, **settings)
@@ -219,15 +224,13 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, other):
     with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), DIGITS, **settings)
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
-    train(MnistNet(hidden=11), FEW, epochs=1, batch_size=50, checkpoint=tmp_path)
-    path = tmp_path / "checkpoint.npz"
+    path, settings = tmp_path / "checkpoint.npz", dict(batch_size=50, checkpoint=tmp_path)
+    train(MnistNet(hidden=11), FEW, epochs=1, **settings)
+    MnistNet(hidden=11).save(tmp_path / "no history")
     raw = path.read_bytes()
-    for damaged in (raw[:-100], raw[:20], b""):
+    for damaged in (raw[:-100], raw[:20], b"", (tmp_path / "no history").read_bytes()):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="checkpoint.npz"):
-            train(MnistNet(hidden=11), FEW, epochs=2, batch_size=50, checkpoint=tmp_path)
-    MnistNet(hidden=11).save(path)
-    with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), FEW, epochs=2, batch_size=50, checkpoint=tmp_path)
+        with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), FEW, epochs=2, **settings)
 
 # the cache
 

@@ -5,8 +5,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
-FLOORS = [{"device", "explore"}, {"data", "graph_basics", "matrix_inverse"}, {"mnist_net"},
-          {"fingerprints", "ideal_images", "draw_a_digit", "scaling_out"}, {"site"}, {"book", "bench"}, {"cli"}]
+FLOORS = [{"device", "explore"}, {"data", "layered", "matrix_inverse"}, {"graph_view", "mnist_net"},
+          {"graph_basics", "fingerprints", "ideal_images", "draw_a_digit", "scaling_out"}, {"site", "bench"}, {"book"}, {"cli"}]
 
 @pytest.fixture(scope="module")
 def remade(tmp_path_factory):
@@ -16,7 +16,7 @@ def remade(tmp_path_factory):
     shutil.copy(ROOT / "_quarto.yml", copy)
     for module in (copy / "mnist_graph_tutorial").glob("*.py"):
         if module.name != "__init__.py": module.unlink()
-    code = "from nbdev.export import nbdev_export; from nbdev.clean import nbdev_clean; nbdev_export(); nbdev_clean()"
+    code = "import nbdev; from nbdev.clean import nbdev_clean; nbdev.nbdev_export(); nbdev_clean()"
     subprocess.run([sys.executable, "-c", code], cwd=copy, check=True)
     return copy
 
