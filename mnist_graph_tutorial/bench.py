@@ -4,20 +4,22 @@
 
 # %% auto #0
 __all__ = ['MATRIX', 'CONTENDERS', 'WORKS', 'Contender', 'Timing', 'inverse_compiled', 'inverse_in_session', 'inverse_in_jax',
-           'epoch_data', 'epoch_compiled', 'epoch_in_session', 'epoch_in_keras', 'epoch_in_jax', 'pytorch_network',
-           'epoch_in_pytorch', 'epoch_in_bare_pytorch', 'epoch_of_products', 'images_compiled', 'images_in_session',
-           'time_work', 'timing', 'is_here', 'Report', 'measure', 'duration', 'table', 'bench']
+           'broadcast_product', 'epoch_data', 'epoch_compiled', 'epoch_in_session', 'epoch_in_keras', 'epoch_in_jax',
+           'pytorch_network', 'epoch_in_pytorch', 'epoch_in_bare_pytorch', 'epoch_of_products', 'images_compiled',
+           'images_in_session', 'time_work', 'timing', 'is_here', 'Report', 'measure', 'versions', 'duration', 'table',
+           'work_table', 'bench']
 
 # %% ../nbs/21_bench.ipynb #d06c347a
 import json
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Callable, NamedTuple
 import numpy as np
-from .data import load_mnist
+from .data import load_mnist, one_hot
 from .device import describe_device, in_turns, medians, traces, use_device
 from .explore import Progress, show
-from .ideal_images import ideal_images, ideal_images_in_session
+from .ideal_images import first_images, ideal_images, session_search
 from .matrix_inverse import learn_inverse, post_graph, random_matrix
 from .mnist_net import MnistNet, epoch, session_graph, shuffled, softmax_cross_entropy
 import tensorflow as tf
@@ -61,10 +63,11 @@ def inverse_in_session():
     return part
 
 # %% ../nbs/21_bench.ipynb #3690ade6
-def inverse_in_jax():
+def inverse_in_jax(product=None):  # (X, A) -> X A; `X @ A` if not given
     "The same steps as JAX would have them: `fori_loop` in a `scan`, compiled by the same XLA."
     import jax, jax.numpy as jnp
-    loss = lambda X: jnp.abs(X @ MATRIX - jnp.eye(10)).sum()
+    product = product or jnp.matmul
+    loss = lambda X: jnp.abs(product(X, MATRIX) - jnp.eye(10)).sum()
     def step(_, state):
         X, squares = state
         slope = jax.grad(loss)(X)
@@ -76,6 +79,10 @@ def inverse_in_jax():
     learn = jax.jit(lambda state: jax.lax.scan(hundred, state, length=1_000))
     start = jnp.zeros((10, 10)), jnp.full((10, 10), .1)
     return lambda: jax.block_until_ready(learn(start))
+
+def broadcast_product(X, A):
+    "X A in the form of chapter 2."
+    return (X[:, :, None] * A).sum(axis=1)
 
 # %% ../nbs/21_bench.ipynb #eb1d5b40
 def epoch_data():
@@ -168,19 +175,28 @@ def epoch_of_products():
 
 # %% ../nbs/21_bench.ipynb #830a2c86
 def images_compiled():
+    "All ten digits, all 1,000 steps, in one call."
     net = MnistNet(initial="he")
     return lambda: ideal_images(net)
 
 def images_in_session():
-    "50 of the 1,000 steps, for one of the ten digits."
-    net = MnistNet(initial="he")
-    return lambda: ideal_images_in_session(net, digits=[3], steps=50)
+    "50 of the 1,000 steps, for one of the ten digits; the graph is built once."
+    weights = [w.numpy() for w in MnistNet(initial="he").weights]
+    with tf.Graph().as_default() as graph:
+        first, labels, fed, x, loss, step = session_search(weights, 1_000, .25, .1)
+        session = tf.compat.v1.Session(graph=graph)
+    session.run(x.initializer, {first: first_images("uniform", 0)[3:4]})
+    feed = {labels: one_hot(np.full(1_000, 3)), **dict(zip(fed, weights))}
+    def part():
+        for _ in range(50): session.run([step, loss], feed)
+    return part
 
 # %% ../nbs/21_bench.ipynb #5812622b
 CONTENDERS = [
     Contender("inverse", "one compiled graph", inverse_compiled),
     Contender("inverse", "the post's session loop", inverse_in_session, part=.05, target=250),
     Contender("inverse", "JAX fori_loop", inverse_in_jax, needs="jax", target=1.5),
+    Contender("inverse", "JAX, the product broadcast too", lambda: inverse_in_jax(broadcast_product), needs="jax"),
     Contender("epoch", "one compiled graph", epoch_compiled),
     Contender("epoch", "the post's feed_dict loop", epoch_in_session, target=2.3),
     Contender("epoch", "keras fit, defaults", epoch_in_keras, target=3.3),
@@ -197,7 +213,7 @@ WORKS = {"inverse": "matrix inverse, 100,000 steps", "epoch": "MNIST, one epoch"
 def time_work(work: str, runs: int) -> list[Timing]:
     "Time the contenders for one piece of work that are installed here; the book's own comes first."
     here = [c for c in CONTENDERS if c.work == work and is_here(c)]
-    times = in_turns({c.name: c.prepare() for c in here}, runs)
+    times = in_turns({c.name: c.prepare() for c in here}, runs, warm=True)
     ours = np.median(times[here[0].name][1:])
     return [timing(c, times[c.name][0], times[c.name][1:], ours) for c in here]
 
@@ -239,7 +255,12 @@ def measure(works=tuple(WORKS), runs: int=5) -> Report:
         timings += time_work(work, runs)
     bar.done("All is measured.")
     absent = [f"{c.name} ({c.needs} is not installed)" for c in CONTENDERS if c.work in works and not is_here(c)]
-    return Report(describe_device(), runs, absent, timings)
+    return Report(describe_device() + versions(), runs, absent, timings)
+
+def versions() -> str:
+    "Of the libraries beside TensorFlow that the contenders come from."
+    packages = {"keras": "Keras", "jax": "JAX", "torch": "PyTorch"}
+    return "".join(f", {name} {version(package)}" for package, name in packages.items() if find_spec(package))
 
 # %% ../nbs/21_bench.ipynb #0c4239ee
 def duration(seconds: float) -> str:
@@ -247,28 +268,32 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 def table(report: Report) -> str:
-    "A report as a Markdown table, readable in a terminal too."
-    names = [f"{WORKS[t.work]}: {t.name}" for t in report.timings]
-    width = max(map(len, names))
-    lines = [f"| {'work: contender':{width}} | first call | median | spread | ratio | to reach |",
+    "A report as Markdown, readable in a terminal too: a table for each piece of work."
+    tables = [work_table(WORKS[work], [t for t in report.timings if t.work == work]) for work in dict.fromkeys(t.work for t in report.timings)]
+    absent = "".join(f"\n\nAbsent: {name}." for name in report.absent)
+    return "\n\n".join([*tables, f"{report.device}; {report.runs} runs of each in turns."]) + absent
+
+def work_table(title: str, timings: list[Timing]) -> str:
+    "The rows of one piece of work under its title."
+    width = max(len(t.name) for t in timings)
+    lines = [f"| {'contender':{width}} | ratio | to reach | median | spread | first call |",
              f"| {'-' * width} | ---: | ---: | ---: | ---: | ---: |"]
-    for name, t in zip(names, report.timings):
-        reach = f"{t.target:.3g}" if t.target else ""
-        lines.append(f"| {name:{width}} | {duration(t.first)} | {duration(t.median)} | {duration(t.spread)} | {t.ratio:.3g} | {reach} |")
-    absent = "".join(f"\nAbsent: {name}." for name in report.absent)
-    return "\n".join(lines) + f"\n\n{report.device}; {report.runs} runs of each in turns.{absent}"
+    for t in timings:
+        reach, times = f"{t.target:.3g}" if t.target else "", " | ".join(map(duration, (t.median, t.spread, t.first)))
+        lines.append(f"| {t.name:{width}} | {t.ratio:.3g} | {reach} | {times} |")
+    return "\n".join([f"{title[0].upper()}{title[1:]}:", "", *lines])
 
 # %% ../nbs/21_bench.ipynb #a778a7f3
 def bench(
     works=(),           # keys of `WORKS`; all if none is given
     *,
-    quick: bool=False,  # two runs of each in place of seven
+    quick: bool=False,  # two runs of each in place of nine
     json_file=None,     # where to write the report
     device: str="",     # "auto", "cpu" or "gpu"
 ) -> Report:
     "Measure, print the table and keep it: what `mnist-graph-tutorial bench` does."
     use_device(device)
-    report = measure(works or tuple(WORKS), 2 if quick else 7)
+    report = measure(works or tuple(WORKS), 2 if quick else 9)
     print(table(report))
     if json_file: report.save(json_file)
     return report

@@ -70,15 +70,18 @@ def first_line(command) -> str:
 
 # %% ../nbs/22_cli.ipynb #010639bc
 def data_argument(sub):
+    "Where the digits come from."
     sub.add_argument("--data", default="auto", metavar="auto|mnist|digits|DIR",
                      help="the digits: MNIST from the cache or the network (mnist), the small embedded ones (digits), a "
                           "directory with MNIST's four files, or the first of these there is (auto, the default)")
 
 def device_argument(sub):
+    "What computes."
     sub.add_argument("--device", default="auto", choices=["auto", "cpu", "gpu"],
                      help="what computes; auto takes a GPU where TensorFlow sees one")
 
 def run_arguments(sub):
+    "What `run` can be told."
     data_argument(sub); device_argument(sub)
     sub.add_argument("--out", default="_book", metavar="DIR", help="where executed notebooks and pages go (default: _book)")
     sub.add_argument("--only", nargs="+", default=[], metavar="CHAPTER", help="run these alone, by number or name: 3 mnist_net")
@@ -86,10 +89,12 @@ def run_arguments(sub):
                      "maintainers, on real MNIST")
 
 def lab_arguments(sub):
+    "What `lab` can be told."
     data_argument(sub); device_argument(sub)
     sub.add_argument("rest", nargs="*", metavar="-- ARGUMENT", help="arguments for JupyterLab itself, such as -- --no-browser")
 
 def site_arguments(sub):
+    "What `site` can be told."
     sub.add_argument("--renderer", default="auto", choices=["auto", "quarto", "plain"],
                      help="auto takes Quarto where it is installed; plain needs Python alone")
     sub.add_argument("--out", metavar="DIR", help="where the pages go (default: _docs for Quarto, _site for plain)")
@@ -97,6 +102,7 @@ def site_arguments(sub):
 
 # %% ../nbs/22_cli.ipynb #f56d61d0
 def train_arguments(sub):
+    "What `train` can be told."
     data_argument(sub); device_argument(sub)
     sub.add_argument("--strategy", default="none", choices=["none", "mirrored", "multiworker"],
                      help="one device; the devices of this machine; or this machine as one of the workers that the "
@@ -112,9 +118,10 @@ def train_arguments(sub):
     sub.add_argument("--save", metavar="FILE", help="write the trained weights to this NumPy archive")
 
 def bench_arguments(sub):
+    "What `bench` can be told."
     device_argument(sub)
     sub.add_argument("--only", nargs="+", default=[], metavar="WORK", help="time these alone: inverse, epoch, images")
-    sub.add_argument("--quick", action="store_true", help="two runs of each in place of seven")
+    sub.add_argument("--quick", action="store_true", help="two runs of each in place of nine")
     sub.add_argument("--json", metavar="FILE", help="write what was measured to this file too")
 
 COMMANDS = {run: run_arguments, lab: lab_arguments, site: site_arguments, train: train_arguments, bench: bench_arguments}

@@ -13,16 +13,20 @@ import matplotlib.pyplot as plt
 from PIL import Image
 
 # %% ../nbs/12_explore.ipynb #84ff741f
-def figure_png(figure, dpi: int=100) -> bytes:  # dpi: pixels an inch; pages show 100 of them, sharp screens more
-    "A figure as a PNG with a palette of 64 colours."
+def figure_png(
+    figure,
+    dpi: int=100,     # pixels an inch; pages show 100 of them, sharp screens more
+    colours: int=64,  # chosen to be near those of the figure
+) -> bytes:
+    "A figure as a PNG with a palette."
     raw, small = io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png", dpi=dpi, facecolor="white")
-    Image.open(raw).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    Image.open(raw).convert("RGB").quantize(colours, kmeans=3, dither=Image.Dither.NONE).save(small, "png", optimize=True)
     return small.getvalue()
 
-def png_uri(figure, dpi: int=100) -> str:
+def png_uri(figure, **form) -> str:  # form: as for `figure_png`
     "A figure's PNG, written out as an address that a page can hold."
-    return "data:image/png;base64," + base64.b64encode(figure_png(figure, dpi)).decode()
+    return "data:image/png;base64," + base64.b64encode(figure_png(figure, **form)).decode()
 
 # %% ../nbs/12_explore.ipynb #449b13cb
 PAPER = ("display:inline-block;max-width:100%;isolation:isolate;background:color-mix(in srgb,#fff 86%,"
@@ -39,7 +43,7 @@ def figure_html(figure, alt: str) -> str:
     "A figure as HTML that stands on its own; `ValueError` where the alternative text is missing. Closes the figure."
     try:
         if not (isinstance(alt, str) and alt.strip()): raise ValueError("a figure needs alternative text: what one sees")
-        return image_html(png_uri(figure, 150), alt, round(figure.get_figwidth() * 100))
+        return image_html(png_uri(figure, dpi=150, colours=128), alt, round(figure.get_figwidth() * 100))
     finally: plt.close(figure)
 
 def show(

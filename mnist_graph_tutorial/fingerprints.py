@@ -195,7 +195,7 @@ def draw_table(ax, beside, vector, means, top):
     ax.set_xticks([])
     ax.set_yticks(range(10), range(10), fontsize=11)
     ax.set_title("means", fontsize=11, loc="left")
-    beside.barh(range(10), away, height=0.7, color=np.where(away == away.min(), WON, "#c4c4c4"))
+    beside.barh(range(10), away, height=0.7, color=np.where(away == away.min(), "#333", "#c4c4c4"))
     beside.set_ylim(9.5, -0.5)
     beside.set_axis_off()
     beside.set_title("distance", fontsize=11, loc="left")
@@ -230,7 +230,7 @@ def draw_decision(
     chart.set_title("running sums", fontsize=11, loc="left")
     chart.locator_params(axis="y", nbins=4)
     name_groups(chart.xaxis, prints.means[:, order], len(order) / 24, fontsize=11)
-    chart.set_xlim(0, len(order))
+    chart.set(xlim=(0, len(order)), xlabel="live units, by favourite digit")
     return chart.figure
 
 # %% ../nbs/04_fingerprints.ipynb #15575de8

@@ -63,7 +63,7 @@ def array_picture(array, width: int=72, height: int=56) -> tuple:  # address, wi
     file, scale = io.BytesIO(), min(width / colours.shape[1], height / colours.shape[0], 8)
     Image.fromarray(colours).quantize(32, dither=Image.Dither.NONE).save(file, "png", optimize=True)
     uri = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-    return uri, round(colours.shape[1] * scale), max(round(colours.shape[0] * scale), 6)
+    return uri, round(colours.shape[1] * scale), max(round(colours.shape[0] * scale), 12)
 
 # %% ../nbs/14_graph_view.ipynb #432edcf0
 SIGNS = {"Mul": "× mul", "AddV2": "+ add", "Add": "+ add", "AddN": "+ add", "Sub": "− sub", "RealDiv": "÷ div", "Div": "÷ div",

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['INK', 'SHADES', 'MARGIN', 'CAPTION', 'OBJECTIVES', 'mean_images', 'strip', 'sheet', 'notes_height', 'add_axes',
-           'draw_row', 'draw_scale', 'post_objective', 'logit_objective', 'total_variation', 'descend', 'ImageScores',
-           'score_images', 'probability_of_digit', 'correlation', 'IdealImages', 'ideal_images', 'first_images',
-           'check_settings', 'notes', 'in_words', 'pairs', 'session_search', 'ideal_images_in_session']
+           'draw_row', 'draw_scale', 'post_objective', 'logit_objective', 'total_variation', 'frozen', 'descend',
+           'ImageScores', 'score_images', 'probability_of_digit', 'correlation', 'IdealImages', 'ideal_images',
+           'first_images', 'check_settings', 'notes', 'in_words', 'pairs', 'session_search', 'ideal_images_in_session']
 
 # %% ../nbs/05_ideal_images.ipynb #7e627a14
 from typing import NamedTuple
@@ -58,9 +58,11 @@ def sheet(
     return fig
 
 def notes_height(row, scale):  # pixels
+    "The room that the notes below a row take."
     return round(5.4 * scale * (row[2][0].count("\n") + 1)) + 6 if len(row) > 2 else 0
 
 def add_axes(fig, left, bottom, width, height):  # pixels from the lower left corner
+    "Axes at a place that is given in pixels."
     w, h = fig.get_size_inches() * 100
     return fig.add_axes((left / w, bottom / h, width / w, height / h))
 
@@ -104,13 +106,24 @@ def total_variation(images):  # (n, 784) -> (n,)
     down, right = paper[:, 1:, :-1] - paper[:, :-1, :-1], paper[:, :-1, 1:] - paper[:, :-1, :-1]
     return tf.reduce_sum(tf.sqrt(down ** 2 + right ** 2 + .01) - .1, axis=(1, 2))
 
+# %% ../nbs/05_ideal_images.ipynb #d0bf2b34
+def frozen(net):  # images -> logits, the same as `net`'s
+    "A network whose weights will not change: its first layer is turned once, for all gradients by the images."
+    if not isinstance(net, MnistNet): return net
+    w1, b1, w2, b2 = net.weights
+    turned = tf.transpose(w1)
+    @tf.custom_gradient
+    def product(x): return x @ w1, lambda slope: slope @ turned
+    return lambda x: tf.nn.relu(product(x) + b1) @ w2 + b2
+
 # %% ../nbs/05_ideal_images.ipynb #a7e1aaa6
 @compiled
 def descend(net, objective, images, l1, l2, tv, rate, steps, low, high):
-    "Gradient descent along the pixels of ten images; also their losses at the end."
+    "Gradient descent along the pixels of ten images, and their losses at the end; `tv` is None for no total variation."
+    logits = frozen(net)
     def loss(x):
         size = l1 * tf.reduce_sum(tf.abs(x), 1) + l2 * tf.reduce_sum(x * x, 1)
-        return objective(net(x)) + size + tv * total_variation(x)
+        return objective(logits(x)) + size + (0 if tv is None else tv * total_variation(x))
     def step(k, x):
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -169,10 +182,10 @@ def ideal_images(
 ) -> IdealImages:
     "The image that each digit's output likes best; `ValueError` for senseless settings or a search that diverges."
     check_settings(objective, steps, l1=l1, l2=l2, tv=tv, learning_rate=learning_rate)
-    numbers = [tf.constant(value, tf.float32) for value in (l1, l2, tv, learning_rate)]
+    strength1, strength2, variation, rate = (tf.constant(value, tf.float32) for value in (l1, l2, tv, learning_rate))
     bounds = [tf.constant(value, tf.float32) for value in ((0, 1) if box else (-np.inf, np.inf))]
-    first = tf.constant(first_images(start, seed))
-    found = descend(net, OBJECTIVES[objective], first, *numbers, tf.constant(int(steps)), *bounds)
+    found = descend(net, OBJECTIVES[objective], tf.constant(first_images(start, seed)), strength1, strength2,
+                    variation if tv else None, rate, tf.constant(int(steps)), *bounds)
     images, losses = (part.numpy() for part in found)
     if not np.isfinite(losses).all():
         raise ValueError(f"the search diverged; take a learning_rate below {learning_rate}")

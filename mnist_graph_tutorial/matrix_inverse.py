@@ -122,7 +122,9 @@ class Method(NamedTuple):
     memory: float      # what the memory holds at the start
     fall: int          # rate = learning rate * (share of the steps still to go) ** fall
 
-def absolute(residual): return tf.reduce_sum(tf.abs(residual), axis=(-2, -1))
+def absolute(residual):  # (..., n, n) -> (...)
+    "The sum of the absolute values: the post's loss."
+    return tf.reduce_sum(tf.abs(residual), axis=(-2, -1))
 
 def adagrad(x, squares, gradient, rate):
     "The larger the gradients of a number so far, the shorter its step."
@@ -163,7 +165,9 @@ def descent(
     return compiled(functools.partial(descend, METHODS[method], note))
 
 # %% ../nbs/02_matrix_inverse.ipynb #b7b3c34e
-def l1_error(X, A): return absolute(product(X, A) - tf.eye(A.shape[-1], dtype=A.dtype))
+def l1_error(X, A):  # (..., n, n), (..., n, n) -> (...)
+    "How far X A is from the identity, in the post's measure."
+    return absolute(product(X, A) - tf.eye(A.shape[-1], dtype=A.dtype))
 
 def learn_inverse(
     A,                            # (n, n) numbers
@@ -186,7 +190,9 @@ def learn_inverse(
 METHODS["decay"] = Method(absolute, adagrad, memory=0.1, fall=2)
 
 # %% ../nbs/02_matrix_inverse.ipynb #7fc0b277
-def squared(residual): return tf.reduce_sum(residual * residual, axis=(-2, -1))
+def squared(residual):  # (..., n, n) -> (...)
+    "The sum of the squares."
+    return tf.reduce_sum(residual * residual, axis=(-2, -1))
 
 def momentum(x, stride, gradient, rate):
     "Each step goes on with nine tenths of the one before."
@@ -201,7 +207,9 @@ def schulz_start(A):
     size = tf.reduce_max(tf.reduce_sum(tf.abs(A), 0)) * tf.reduce_max(tf.reduce_sum(tf.abs(A), 1))
     return tf.transpose(A) / size
 
-def schulz_step(X, A): return product(X, 2 * tf.eye(A.shape[-1], dtype=A.dtype) - product(A, X))
+def schulz_step(X, A):
+    "X (2 I - A X)."
+    return product(X, 2 * tf.eye(A.shape[-1], dtype=A.dtype) - product(A, X))
 
 # %% ../nbs/02_matrix_inverse.ipynb #783a4c25
 def iterate(steps: int, A):
@@ -212,7 +220,9 @@ def iterate(steps: int, A):
     return X, losses.write(steps, l1_error(X, A)).stack()
 
 @functools.cache
-def iteration(steps: int): return compiled(functools.partial(iterate, steps))
+def iteration(steps: int):
+    "The compiled graph of so many steps."
+    return compiled(functools.partial(iterate, steps))
 
 def newton_schulz(
     A,                        # (n, n) numbers

@@ -98,6 +98,7 @@ def test_newton_schulz_is_the_inverse(n):
         assert result.X.dtype == np.float64 and len(result.losses) == 61
         np.testing.assert_allclose(result.X, np.linalg.inv(A), rtol=1e-6, atol=1e-9 * np.linalg.cond(A))
         assert result.losses[-1] == pytest.approx(np.abs(result.residual).sum(), abs=1e-8)
+        assert result.losses[-1] < max(result.losses[0], 1e-12)
 
 def test_lists_tensors_and_whole_numbers_are_matrices_too():
     A = random_matrix(1)

@@ -1,15 +1,18 @@
 """Every page of the plain edition, as a file and in the browser; and what is done to Quarto's pages."""
-import contextlib, gzip, json, os, re, shutil, stat, subprocess, sys, textwrap
+import contextlib, functools, gzip, http.server, json, os, re, shutil, stat, subprocess, sys, textwrap, threading
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 import nbformat, pytest, yaml
 from browser import axe_findings, visit
 from bs4 import BeautifulSoup
 from mnist_graph_tutorial import site
-from mnist_graph_tutorial.site import bare_name, notebooks, post_render, project, render, without_strangers
+from mnist_graph_tutorial.site import CARD, bare_name, build_site, notebooks, post_render, project, render, without_strangers
+from PIL import Image
 
 PAGES = [f"{bare_name(path)}.html" for path in notebooks()] + ["search.html"]
 each_page = pytest.mark.parametrize("page", PAGES)
+in_both_themes = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+WITH_WIDGETS = [f"{bare_name(path)}.html" for path in notebooks() if re.search("mgt-(explore|steps|pad)", path.read_text())]
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
@@ -24,7 +27,7 @@ def soups(pages):
 # Files
 
 def test_there_is_a_page_for_each_notebook_and_the_notebook_beside_it(pages):
-    assert {path.name for path in pages.iterdir()} == {*PAGES, *(path.name for path in notebooks())}
+    assert {path.name for path in pages.iterdir()} == {*PAGES, CARD, *(path.name for path in notebooks())}
     for path in notebooks(): assert (pages / path.name).read_bytes() == path.read_bytes()
 
 @each_page
@@ -68,6 +71,15 @@ def test_each_page_says_what_it_is(page, soups):
     assert soups[page].html["lang"] == "en" and len(soups[page].find_all("h1")) == 1 and len(soups[page].find_all("main")) == 1
     for name in ("title", "description", "type", "url", "site_name"): assert head.find("meta", property=f"og:{name}")["content"]
     assert head.find("meta", property="og:url")["content"].endswith(f"/{page}")
+    assert_has_card(head)
+
+def assert_has_card(head):
+    address = head.find("meta", property="og:image")["content"]
+    assert address.startswith("https://") and address.endswith(f"/{CARD}")
+    assert len(head.find("meta", property="og:image:alt")["content"].split()) > 3 and head.find("meta", attrs={"name": "twitter:card"})
+
+def test_the_card_has_the_size_it_is_said_to_have(pages):
+    with Image.open(pages / CARD) as card: assert card.size == (1200, 630)
 
 def test_pages_are_light(pages):
     weights = {page: len(gzip.compress((pages / page).read_bytes())) for page in PAGES}
@@ -104,7 +116,17 @@ def test_exported_code_is_shown_or_documented_as_its_directive_says(soups, tmp_p
 
 def test_text_becomes_html():
     html = site.text_html("See $\\frac{a}{b}$ and\n\n$$\\sum_i x_i$$\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n<details><summary>S</summary>\n\n`x`\n\n</details>")
-    assert "<mfrac>" in html and 'display="block"' in html and "<td>1</td>" in html and "<code>x</code>" in html
+    assert "<mfrac>" in html and 'display="block"' in html and "<td>1</td>" in html and '<code class="short">x</code>' in html
+
+def test_code_in_text_is_written_out():
+    long, html = "x" * 25, site.text_html("| a |\n| --- |\n| `#\\| hide` |\n\n`a < b & \"c\"`, `" + "x" * 25 + "`")
+    assert '<code class="short">#| hide</code>' in html and "a &lt; b &amp; &quot;c&quot;" in html and f"<code>{long}</code>" in html
+
+def test_outputs_of_one_line_may_be_broken():
+    output = lambda **parts: site.output_html(nbformat.from_dict(parts))
+    assert output(output_type="execute_result", data={"text/plain": "a < b"}) == '<pre class="line">a &lt; b</pre>'
+    assert output(output_type="execute_result", data={"text/plain": "a\n  b"}) == "<pre>a\n  b</pre>"
+    assert output(output_type="stream", name="stdout", text="a\n  b\n\n") == '<pre class="stdout">a\n  b</pre>'
 
 @pytest.mark.parametrize("formula", [r"\frac", r"x_", r"\left( a", r"\begin{matrix} a", r"\nosuchthing{x}"])
 def test_a_formula_that_cannot_be_read_is_named(formula):
@@ -125,6 +147,8 @@ QUARTO_PAGE = textwrap.dedent("""\
     <link href="https://fonts.googleapis.com/css2?family=Lato" rel="stylesheet">
     <link rel="preconnect" href="//fonts.gstatic.com" crossorigin>
     <link rel="canonical" href="https://example.org/page.html">
+    <meta property="og:image" content="https://example.org/found-by-quarto.png">
+    <meta name="twitter:image" content="https://example.org/found-by-quarto.png">
     <link href="site_libs/bootstrap/bootstrap.min.css" rel="stylesheet" id="quarto-bootstrap" data-mode="light">
     <style>@import url("https://fonts.googleapis.com/css?family=Lato"); body { margin: 0 }</style>
     <script src="https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js" integrity="sha512-c3Nl" crossorigin="anonymous"></script>
@@ -150,6 +174,8 @@ def test_what_quarto_loads_from_elsewhere_is_taken_out(tmp_path):
     assert soup.find("a", href="https://www.tensorflow.org/")
     policy = soup.head.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
     assert policy == soup.head.find() and "http" not in policy["content"]
+    assert "found-by-quarto" not in page and (tmp_path / CARD).is_file()
+    assert_has_card(soup.head)
     assert soup.select_one(".notebook-links a[download]")["href"] == "10_device.ipynb" and (tmp_path / "10_device.ipynb").is_file()
     assert soup.select(".notebook-links a")[1]["href"].startswith("https://colab.research.google.com/github/")
     assert (tmp_path / "site_libs/bootstrap.css").read_text() == "body{color:#111}"
@@ -207,7 +233,7 @@ def opened(chromium, pages):
         yield lambda page, **settings: stack.enter_context(visit(chromium, (pages / page).as_uri(), **settings))
 
 @each_page
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@in_both_themes
 def test_page_is_silent_and_accessible(page, dark, opened, axe): assert axe_findings(opened(page, dark=dark), axe) == []
 
 @each_page
@@ -218,6 +244,57 @@ def test_page_fits_a_phone(page, opened):
         .filter(node => node.getBoundingClientRect().right > 391 && !node.closest('pre, .wide, .output, .formula'))
         .map(node => node.outerHTML.slice(0, 120))"""
     assert tab.evaluate(wide) == []
+
+def use_players(tab):
+    "Every control of every player changes the picture by keyboard, and changes it back by mouse."
+    for figure in tab.locator(".mgt-explore").all():
+        shown = lambda: figure.locator("img").evaluate("image => [image.src, image.alt]")
+        for slider in figure.get_by_role("slider").all():
+            before, at = shown(), int(slider.input_value())
+            slider.press("ArrowLeft" if at else "ArrowRight")
+            assert shown() != before
+            row = figure.locator(".mgt-row").filter(has=tab.get_by_role("slider", name=slider.evaluate("s => s.labels[0].querySelector('.mgt-name').textContent")))
+            row.get_by_role("button", name="Next" if at else "Previous").click()
+            assert shown() == before
+        for menu in figure.get_by_role("combobox").all():
+            before, at = shown(), menu.evaluate("menu => menu.selectedIndex")
+            menu.press("ArrowDown" if at == 0 else "ArrowUp")
+            assert shown() != before
+            menu.select_option(index=at)
+            assert shown() == before
+
+def use_steppers(tab):
+    "Every graph with steps hides its values at the start, and gives them back by keyboard and mouse."
+    for figure in tab.locator(".mgt-steps").all():
+        slider, hidden = figure.get_by_role("slider"), figure.locator(".mgt-later")
+        last = int(slider.get_attribute("max"))
+        assert hidden.count() == 0 and slider.input_value() == str(last)
+        slider.press("Home")
+        at_first = hidden.count()
+        assert at_first > last and figure.locator("output").inner_text() == f"0 of {last}"
+        figure.get_by_role("button", name="Next step").click()
+        assert hidden.count() < at_first and figure.locator("output").inner_text() == f"1 of {last}"
+        slider.press("End")
+        assert hidden.count() == 0
+
+def use_pads(tab):
+    "A pad reads a test image taken by keyboard, and a stroke made by mouse."
+    for pad in tab.locator(".mgt-pad").all():
+        pad.get_by_role("button", name="Test image of a 3").press("Enter")
+        pad.get_by_text("test image 1 of 4 of a 3").wait_for()
+        pad.get_by_role("button", name="Clear").click()
+        pad.locator(".mgt-draw canvas").drag_to(pad.locator(".mgt-draw canvas"), source_position=dict(x=80, y=30), target_position=dict(x=80, y=150))
+        pad.get_by_text("is what the network reads").wait_for()
+
+def use_widgets(tab):
+    for use in (use_players, use_steppers, use_pads): use(tab)
+
+def test_there_is_a_widget_in_every_chapter_that_promises_one():
+    promised = "graph_basics", "matrix_inverse", "mnist_net", "fingerprints", "ideal_images", "draw_a_digit"
+    assert {f"{name}.html" for name in promised} <= set(WITH_WIDGETS)
+
+@pytest.mark.parametrize("page", WITH_WIDGETS)
+def test_widgets_of_the_page_answer(page, opened): use_widgets(opened(page))
 
 def test_the_keyboard_gets_everywhere(opened):
     tab = opened(PAGES[0])
@@ -244,7 +321,7 @@ def test_contents_open_and_close_on_a_phone(opened):
     tab.locator("#site-nav a[href='device.html']").click()
     assert tab.url.endswith("device.html")
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@in_both_themes
 def test_the_theme_can_be_changed_and_stays(dark, opened):
     paper = "getComputedStyle(document.body).backgroundColor"
     tab = opened("device.html", dark=dark)
@@ -273,3 +350,26 @@ def test_the_policy_stops_a_page_from_asking(chromium, pages):
     with visit(chromium, (pages / "device.html").as_uri(), quiet=["Content Security Policy"]) as tab:
         with tab.expect_console_message(lambda message: "Content Security Policy" in message.text):
             tab.evaluate("document.body.append(Object.assign(new Image, {src: 'https://example.org/x.png'}))")
+
+# The published edition in the browser
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args): pass
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    "Quarto's edition, served on loopback: its URL."
+    if not shutil.which("quarto"): pytest.skip("quarto is not on the PATH")
+    out = build_site("quarto", tmp_path_factory.mktemp("published") / "site").parent
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=out)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+@pytest.mark.parametrize("page", PAGES[:-1])
+@in_both_themes
+def test_published_page_is_silent_and_its_widgets_answer(page, dark, published, chromium, axe):
+    with visit(chromium, f"{published}/{page}", dark=dark) as tab:
+        use_widgets(tab)
+        serious = [finding for finding in axe_findings(tab, axe) if "(serious)" in finding or "(critical)" in finding]
+        assert serious == []

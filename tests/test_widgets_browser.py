@@ -347,25 +347,25 @@ explore(draw, n=[3, 5, 7])"""]
 
 @pytest.fixture
 def lab(tmp_path):
-    "JupyterLab on loopback with a notebook of CELLS; yields the notebook's URL."
+    "Starts JupyterLab on loopback with a notebook, on the embedded digits; returns the notebook's URL."
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     import nbformat
-    home = tmp_path / "home"
-    work = tmp_path / "work"
+    home, work, servers = tmp_path / "home", tmp_path / "work", []
     for directory in (home, work): directory.mkdir()
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    nb.metadata["kernelspec"] = dict(name="python3", display_name="Python 3", language="python")
-    nbformat.write(nb, work / "chapter.ipynb")
     env = os.environ | dict(JUPYTER_CONFIG_DIR=str(home), JUPYTER_DATA_DIR=str(home), JUPYTER_RUNTIME_DIR=str(home / "runtime"),
-                            IPYTHONDIR=str(home / "ipython"), PYTHONPATH=str(Path(__file__).parents[1]))
+                            IPYTHONDIR=str(home / "ipython"), PYTHONPATH=str(Path(__file__).parents[1]), IN_TEST="1",
+                            MNIST_GRAPH_DATA="digits", MNIST_GRAPH_DEVICE="cpu")
     env.pop("MNIST_GRAPH_PAGE", None)
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0",
                "--IdentityProvider.token=secret", f"--ServerApp.root_dir={work}", "--LabApp.expose_app_in_browser=True",
                "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    with open(tmp_path / "log", "w") as log: server = subprocess.Popen(command, env=env, cwd=work, stdout=log, stderr=log)
-    try:
-        yield f"{address(server, home / 'runtime', tmp_path / 'log')}lab/tree/chapter.ipynb?token=secret"
-    finally:
+    def start(nb) -> str:
+        nb.metadata["kernelspec"] = dict(name="python3", display_name="Python 3", language="python")
+        nbformat.write(nb, work / "chapter.ipynb")
+        with open(tmp_path / "log", "w") as log: servers.append(subprocess.Popen(command, env=env, cwd=work, stdout=log, stderr=log))
+        return f"{address(servers[0], home / 'runtime', tmp_path / 'log')}lab/tree/chapter.ipynb?token=secret"
+    yield start
+    for server in servers:
         server.terminate()
         try: server.wait(20)
         except subprocess.TimeoutExpired: server.kill()
@@ -380,11 +380,30 @@ def address(server, runtime: Path, log: Path) -> str:
         time.sleep(.2)
     raise AssertionError(f"JupyterLab did not start:\n{log.read_text()}")
 
+def run_all(page):
+    "Run the notebook that is open in JupyterLab, once its kernel is there."
+    page.set_default_timeout(90_000)
+    page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+
+LAB_IS_KNOWN_FOR = ["favicon", "404", "Service Worker"]
+
+def test_jupyterlab_runs_a_chapter_and_its_slider_recomputes(chromium, lab):
+    import nbformat
+    chapter = nbformat.read(Path(__file__).parents[1] / "nbs/04_fingerprints.ipynb", 4)
+    with visit(chromium, lab(chapter), height=1_400, quiet=LAB_IS_KNOWN_FOR) as page:
+        run_all(page)
+        decision = page.locator(".jp-OutputArea-output .widget-vbox", has=page.locator(".widget-slider"))
+        decision.locator("img[alt^='A 4, ']").wait_for()                  # start=dict(digit=4, ...)
+        decision.locator("[role=slider]").press("ArrowRight")
+        decision.locator("img[alt^='A 5, ']").wait_for()
+        assert decision.locator("img[alt^='A 4, ']").count() == 0
+
 def test_jupyterlab_recomputes_the_picture_at_a_slider_move(chromium, lab):
-    with visit(chromium, lab, height=1_400, quiet=["favicon", "404", "Service Worker"]) as page:
-        page.set_default_timeout(90_000)
-        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
-        page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    import nbformat
+    cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    with visit(chromium, lab(cells), height=1_400, quiet=LAB_IS_KNOWN_FOR) as page:
+        run_all(page)
         live = page.locator(".jp-OutputArea-output .widget-vbox img")
         live.wait_for()
         first = live.evaluate("image => [image.src, image.alt]")

@@ -39,6 +39,7 @@
         item.classList.toggle("mgt-later", at > k && from >= k || at > k && item.classList.contains("mgt-node"));
         item.classList.toggle("mgt-now", at === k && k > 0);
       }
+      if (moved) for (const box of drawings) box.classList.add("mgt-playable");  // from now on no higher than the window
       if (moved) for (const box of drawings) reveal(box, k && box.querySelector(`.mgt-node[data-at="${k}"]:not(.mgt-constant)`));
     };
 
@@ -67,7 +68,6 @@
     const row = element("div", {className: "mgt-controls"}, label, output,
                         button("\u2039", "Previous step", -1), button("\u203a", "Next step", 1), play);
     drawings[0].before(row, caption);
-    for (const box of drawings) box.classList.add("mgt-playable");
     show(last, false);
   }
 

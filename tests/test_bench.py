@@ -1,0 +1,51 @@
+"""The bench: what a row is worth, what is absent, and a quick measurement as the command makes it."""
+import json
+import numpy as np
+import pytest
+from mnist_graph_tutorial import bench
+from mnist_graph_tutorial.bench import CONTENDERS, WORKS, Contender, Report, Timing, is_here, measure, table, timing
+
+def test_the_books_own_comes_first_and_every_work_has_a_rival():
+    for work in WORKS:
+        own, *others = [c for c in CONTENDERS if c.work == work]
+        assert own.name == "one compiled graph" and (own.part, own.needs, own.target) == (1, "", 0)
+        assert any(c.target for c in others)
+    assert {c.work for c in CONTENDERS} == set(WORKS)
+
+def test_a_part_is_multiplied_up_and_the_first_call_is_not():
+    row = timing(Contender("inverse", "half", None, part=.5, target=3), first=9., times=[1., 2., 3.], ours=2.)
+    assert row == Timing("inverse", "half", 9., 4., 1., 2., 3)
+
+def test_what_is_not_installed_is_named_and_not_run(monkeypatch):
+    def must_not_run(): raise AssertionError("prepared all the same")
+    own = Contender("images", "one compiled graph", lambda: lambda: None)
+    monkeypatch.setattr(bench, "CONTENDERS", [own, Contender("images", "in Fortran", must_not_run, needs="no_such_package")])
+    report = measure(["images"], runs=2)
+    assert [t.name for t in report.timings] == ["one compiled graph"]
+    assert report.absent == ["in Fortran (no_such_package is not installed)"]
+    assert table(report).endswith("\nAbsent: in Fortran (no_such_package is not installed).")
+
+@pytest.mark.parametrize("works", [["invers"], ["epoch", "all"]])
+def test_unknown_work_is_refused_before_anything_is_timed(works):
+    with pytest.raises(ValueError, match="is not one of inverse, epoch, images"): measure(works)
+
+def test_the_contenders_compute_the_same():
+    "The products of the book and, where it is installed, JAX's loop."
+    learned = bench.inverse_compiled()()
+    assert learned.losses[0] == 10 and learned.losses[-1] < 4
+    if not is_here(Contender("", "", None, needs="jax")): pytest.skip("JAX is not installed")
+    for product in (None, bench.broadcast_product):
+        (X, _), losses = bench.inverse_in_jax(product)()
+        assert losses.shape == (1000,)
+        np.testing.assert_allclose(losses[:9], learned.losses[1:10], atol=1e-4)
+
+def test_a_quick_measurement(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MNIST_GRAPH_DATA", "digits")
+    report = bench.bench(["images"], quick=True, json_file=tmp_path / "bench.json", device="cpu")
+    assert Report.load(tmp_path / "bench.json") == report and json.loads((tmp_path / "bench.json").read_text())["runs"] == 2
+    own, author = report.timings
+    assert own.ratio == 1 and author.ratio > 10 and author.median == pytest.approx(author.ratio * own.median)
+    said = capsys.readouterr().out
+    assert "Ten ideal images, 1,000 steps:" in said and "| the author's loop " in said and "TensorFlow" in said and "Keras" in said
+    rows = [line for line in said.splitlines() if line.startswith("|")]
+    assert len({line.index("|", 1) for line in rows}) == 1 and len(rows) == 4
