@@ -204,7 +204,7 @@ def decision_axes():
     "Places for the image, its fingerprint, the mean fingerprints, their distances and the sums."
     fig = plt.figure(figsize=(4.7, 5))
     places = ((0.002, 0.83, 84 / 470, 84 / 500), (0.2, 0.87, 0.62, 0.07), (0.2, 0.5, 0.62, 0.3), (0.84, 0.5, 0.15, 0.3),
-              (0.2, 0.06, 0.62, 0.37))
+              (0.2, 0.1, 0.62, 0.34))
     return [fig.add_axes(place) for place in places]
 
 def draw_decision(
@@ -230,7 +230,8 @@ def draw_decision(
     chart.set_title("running sums", fontsize=11, loc="left")
     chart.locator_params(axis="y", nbins=4)
     name_groups(chart.xaxis, prints.means[:, order], len(order) / 24, fontsize=11)
-    chart.set(xlim=(0, len(order)), xlabel="live units, by favourite digit")
+    chart.set_xlim(0, len(order))
+    chart.set_xlabel("live units, by favourite digit", fontsize=11, labelpad=2)
     return chart.figure
 
 # %% ../nbs/04_fingerprints.ipynb #15575de8
