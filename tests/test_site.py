@@ -318,6 +318,9 @@ def test_contents_open_and_close_on_a_phone(opened):
     tab.keyboard.press("Escape")
     assert not tab.locator("#site-nav").is_visible()
     tab.get_by_role("button", name="Contents").click()
+    tab.locator("#site-nav a[href^='#']").last.click()
+    assert not tab.locator("#site-nav").is_visible() and "#" in tab.url
+    tab.get_by_role("button", name="Contents").click()
     tab.locator("#site-nav a[href='device.html']").click()
     assert tab.url.endswith("device.html")
 
@@ -345,6 +348,10 @@ def test_searching(opened):
     assert tab.locator("#site-results mark").count() > 0
     tab.locator("#site-results a", has_text="Choosing a device").first.click()
     assert tab.url.endswith("device.html#choosing-a-device")
+    tab.go_back()
+    assert tab.locator("main input").input_value() == "choosing device" and tab.locator("#site-results mark").count() > 0
+    tab.locator("main input").fill("the")
+    assert "the best 40 of them" in tab.locator("#site-count").inner_text()
 
 def test_the_policy_stops_a_page_from_asking(chromium, pages):
     with visit(chromium, (pages / "device.html").as_uri(), quiet=["Content Security Policy"]) as tab:

@@ -18,12 +18,15 @@ addEventListener("resize", reach);
 addEventListener("load", reach);
 reach();
 
-// A slash goes to the search field; a folded solution opens where a link or the printer needs it.
+// A slash goes to the search field; contents that lie over the page make way; folded solutions open for the printer.
 addEventListener("keydown", event => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea")) return;
   const field = document.querySelector("input[type=search]");
   if (!field.checkVisibility()) document.getElementById("site-nav").showPopover();
   field.focus();
   event.preventDefault();
+});
+document.getElementById("site-nav").addEventListener("click", event => {
+  if (event.target.closest("a") && event.currentTarget.matches(":popover-open")) event.currentTarget.hidePopover();
 });
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(fold => { fold.open = true }));

@@ -32,9 +32,10 @@ function search() {
     item.append(link, excerpt(text, words));
     return item;
   }));
-  document.getElementById("site-count").textContent = words.length ? `${hits.length} ${hits.length === 1 ? "section" : "sections"}` : "";
+  document.getElementById("site-count").textContent = words.length
+    ? `${hits.length} ${hits.length === 1 ? "section" : "sections"}${hits.length > 40 ? ", the best 40 of them here" : ""}` : "";
 }
 
 field.value = new URLSearchParams(location.search).get("q") || "";
 field.addEventListener("input", search);
-search();
+addEventListener("pageshow", search);  // by then the browser has put back what was typed before a reader went on from here
