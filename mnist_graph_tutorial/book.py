@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['DEBRIS', 'TOKEN', 'APART', 'FEW', 'FAR', 'names_of', 'choose', 'kernel', 'environment', 'marked', 'is_run', 'Runner',
            'Executed', 'execute', 'watch', 'progress', 'clock', 'failure', 'last_words', 'cleaned', 'clean_output',
-           'shape', 'numbers_apart', 'pictures_apart', 'blobs_apart', 'Change', 'changes', 'excerpt', 'unexcused',
-           'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'readme', 'save', 'settle_data',
-           'settle_device', 'run', 'run_each', 'show_line', 'table']
+           'shape', 'numbers_apart', 'pictures_apart', 'ink', 'blobs_apart', 'Change', 'changes', 'excerpt',
+           'unexcused', 'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'readme', 'save',
+           'settle_data', 'settle_device', 'run', 'earlier', 'run_each', 'show_line', 'table']
 
 # %% ../nbs/20_book.ipynb #1eccd952
 import base64, io, json, math, os, re, sys, tempfile, time
@@ -169,10 +169,15 @@ def numbers_apart(saved: str, fresh: str) -> float:
     return abs(a - b) / max(abs(a) / 20, abs(b) / 20, 1e-3)
 
 def pictures_apart(saved: str, fresh: str) -> float:
-    "How far pictures are apart: 1 is a twentieth of their pixels visibly changed; without end where the sizes differ."
+    "How far pictures are apart: 1 is a twentieth of their pixels visibly changed; no end where size or amount of ink differ."
     a, b = (np.asarray(Image.open(io.BytesIO(base64.b64decode(text.partition(",")[2]))).convert("RGB"), int)
             for text in (saved, fresh))
-    return 20 * (abs(a - b).max(axis=2) > 48).mean() if a.shape == b.shape else math.inf
+    if a.shape != b.shape or not .5 < ink(a) / ink(b) < 2: return math.inf
+    return 20 * (abs(a - b).max(axis=2) > 48).mean()
+
+def ink(pixels: np.ndarray) -> int:  # pixels: (rows, columns, 3)
+    "How many pixels are not of the colour that most have, and one more."
+    return 1 + pixels[..., 0].size - np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)[1].max()
 
 def blobs_apart(saved: str, fresh: str) -> float:
     "How far runs of encoded bytes are apart in length: 1 is a twentieth."
@@ -184,10 +189,11 @@ APART = {"number": numbers_apart, "picture": pictures_apart, "blob": blobs_apart
 class Change(NamedTuple):
     "A part of an output that another run may have changed."
     kind: str     # "text", "number", "picture" or "blob"
-    apart: float  # up to 1 counts as the same; more than `FAR` is never excused
+    apart: float  # up to 1 counts as the same; what is beyond `FAR` is never excused
     told: str     # both, from where they part
 
-FEW, FAR = {"number": .05, "picture": .25}, 10  # the share of a notebook's numbers and pictures that may be apart by up to 10
+FEW = {"number": .05, "picture": .25}  # the share of a notebook's numbers and pictures that may be more than 1 apart
+FAR = {"number": 7, "picture": 10}     # and by how much
 
 def changes(saved: str, fresh: str) -> list[Change]:
     "Two outputs written out as text, compared part by part."
@@ -205,7 +211,7 @@ def unexcused(found: list[tuple[str, Change]]) -> list[str]:  # (first line of t
     count = Counter(change.kind for _, change in found)
     apart = Counter(change.kind for _, change in found if change.apart > 1)
     many = {kind for kind in apart if apart[kind] > FEW.get(kind, 0) * count[kind]}
-    told = [(line, f"{line}: {c.kind} {c.told}") for line, c in found if not c.apart <= FAR or c.apart > 1 and c.kind in many]
+    told = [(line, f"{line}: {c.kind} {c.told}") for line, c in found if not c.apart <= (1 if c.kind in many else FAR.get(c.kind, 1))]
     return list(dict(reversed(told)).values())[::-1]
 
 # %% ../nbs/20_book.ipynb #e55a9817
@@ -280,11 +286,13 @@ def run(
     *,
     out="_book",            # directory for the executed notebooks and the pages
     only=(),                # chapters by number or name; none means all
-    device: str="auto",     # "auto", "cpu" or "gpu"
+    device: str="",         # as for `use_device`
     update: bool=False,     # write the outputs back into nbs/, and README.md: for maintainers, on real MNIST
 ) -> bool:                  # whether all cells ran
     "Run the book, write the executed notebooks and the pages, and print how long it took."
     paths, out = choose(only), Path(out)
+    if out.resolve() == paths[0].resolve().parent: raise ValueError(f"{out} holds the notebooks themselves; take another --out")
+    device = device or os.environ.get("MNIST_GRAPH_DEVICE") or "auto"
     source, name = settle_data(data)
     if update and name != "mnist": raise ValueError(f"the repository's outputs are those on MNIST, not {name}; "
                                                     "--update needs --data mnist or its directory")
@@ -295,10 +303,16 @@ def run(
     if not complete: print(f"\n{executed[-1].problem}\n\nAll outputs up to there: {out / executed[-1].path.name}", file=sys.stderr)
     if complete and update: save(executed)
     show_line("pages")
-    front = render(out, {done.path: out / done.path.name for done in executed})
+    front = render(out, earlier(out) | {done.path: out / done.path.name for done in executed})
     show_line("")
     print(table(executed, where, name, front))
     return complete
+
+def earlier(out: Path) -> dict:
+    "Notebooks that another run has left in a directory, unless their code has changed since."
+    def code(path): return [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    there = [(path, out / path.name) for path in notebooks() if (out / path.name).is_file()]
+    return {path: copy for path, copy in there if code(path) == code(copy)}
 
 def run_each(paths, env, out) -> list[Executed]:
     "Run notebooks one after the other up to the first that fails; each is written when it is done."

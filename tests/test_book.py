@@ -4,6 +4,7 @@ from pathlib import Path
 import nbformat, pytest
 from mnist_graph_tutorial import book
 from mnist_graph_tutorial.book import cleaned, differences, environment, execute
+from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import cache_directory, load_mnist
 from mnist_graph_tutorial.site import notebooks, project
 
@@ -146,6 +147,30 @@ def test_choosing_by_number_name_and_file():
 def test_a_wrong_name_lists_the_choices(wrong):
     with pytest.raises(ValueError, match="there are index, .*mnist_net, .*reference"): book.choose([wrong])
 
+def test_the_notebooks_themselves_are_never_run_over():
+    with pytest.raises(ValueError, match="take another --out"): book.run("digits", out=project() / "nbs")
+
+@pytest.mark.parametrize("only", [["03", "data"], ["index"]], ids=" ".join)
+def test_only_the_chapters_asked_for_are_run(only, tmp_path, monkeypatch):
+    ran = []
+    def stand_in(path, env, report):
+        ran.append(path)
+        return book.Executed(path, json.loads(path.read_text()), 0, 0., "")
+    monkeypatch.setattr(book, "execute", stand_in)
+    monkeypatch.setattr(book, "render", lambda out, executed: out / "index.html")
+    monkeypatch.setattr(book, "settle_device", lambda device: device)
+    assert main(["run", "--data", "digits", "--out", str(tmp_path), "--only", *only]) == 0
+    assert ran == book.choose(only) and {path.name for path in tmp_path.iterdir()} == {path.name for path in ran}
+
+def test_what_another_run_left_is_kept_unless_the_code_has_changed(tmp_path):
+    index, first, second, *_ = notebooks()
+    for path in (index, first): (tmp_path / path.name).write_text(path.read_text())
+    changed = json.loads(first.read_text())
+    next(cell for cell in changed["cells"] if cell["cell_type"] == "code")["source"] = ["another()"]
+    assert book.earlier(tmp_path) == {path: tmp_path / path.name for path in (index, first)}
+    (tmp_path / first.name).write_text(json.dumps(changed))
+    assert book.earlier(tmp_path) == {index: tmp_path / index.name}
+
 # Differences
 
 PNG = "iVBORw0KGgo"
@@ -154,7 +179,7 @@ def nb(*cells): return dict(cells=[dict(cell_type="code", source=source.splitlin
 def printed(text, source="show()"): return nb((source, [dict(output_type="stream", name="stdout", text=text.splitlines(True))]))
 def html(text): return nb(("show()", [output(**{"text/html": text.splitlines(True), "text/plain": ["<HTML object>"]})]))
 
-def picture(shift=0, size=(200, 100), noise=0):
+def picture(shift=0, size=(200, 100), noise=0, blank=False):
     "An `<img>` of a curve on white."
     import base64, io
     import numpy as np
@@ -162,6 +187,7 @@ def picture(shift=0, size=(200, 100), noise=0):
     pixels = np.full(size[::-1], 255, np.uint8)
     columns = np.arange(size[0])
     for thick in range(-2, 3): pixels[((np.sin(columns / 20) * .4 + .5) * (size[1] - 10) + 3 + thick + shift).astype(int) % size[1], columns] = 0
+    if blank: pixels[:] = 255
     if noise: pixels[::10, ::20] = np.clip(pixels[::10, ::20].astype(int) - noise, 0, 255)
     raw = io.BytesIO()
     Image.fromarray(pixels).save(raw, "png")
@@ -198,9 +224,11 @@ def test_small_differences_pass(saved, fresh): assert differences(saved, fresh) 
     (html(player([0, 2])), html(player([0, 9]))),
     (html(player([0, 2], "loss 0.51")), html(player([0, 2], "loss 0.71"))),
     (html('const weights = "' + "Ab1+" * 100 + '"'), html('const weights = "' + "Ab1+" * 50 + '"')),
+    (printed("accuracy " + "0.98 " * 50), printed("accuracy " + "0.98 " * 49 + "0.588 ")),
+    (html(picture()), html(picture(blank=True))),
     (nb(("a", []), ("b", [])), nb(("a", []))),
 ], ids=["number", "word", "sign", "nan", "magnitude", "missing", "code", "moved", "size", "gone", "frames", "frame",
-        "caption", "weights", "cells"])
+        "caption", "weights", "two thirds", "blank", "cells"])
 def test_real_changes_are_found(saved, fresh): assert len(differences(saved, fresh)) == 1
 
 def numbers(*changed): return printed(" ".join(str(dict(changed).get(k, k)) for k in range(100, 200)))
