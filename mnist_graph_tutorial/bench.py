@@ -6,13 +6,12 @@
 __all__ = ['MATRIX', 'CONTENDERS', 'WORKS', 'Contender', 'Timing', 'inverse_compiled', 'inverse_in_session', 'inverse_in_jax',
            'broadcast_product', 'epoch_data', 'epoch_compiled', 'epoch_in_session', 'epoch_in_keras', 'epoch_in_jax',
            'pytorch_network', 'epoch_in_pytorch', 'epoch_in_bare_pytorch', 'epoch_of_products', 'images_compiled',
-           'images_in_session', 'time_work', 'timing', 'is_here', 'Report', 'measure', 'versions', 'duration', 'table',
-           'work_table', 'bench']
+           'images_in_session', 'time_work', 'timing', 'installed', 'is_here', 'Report', 'measure', 'versions',
+           'duration', 'table', 'work_table', 'bench']
 
 # %% ../nbs/21_bench.ipynb #d06c347a
 import json
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Callable, NamedTuple
 import numpy as np
@@ -21,7 +20,7 @@ from .device import describe_device, in_turns, medians, traces, use_device
 from .explore import Progress, show
 from .ideal_images import first_images, ideal_images, session_search
 from .matrix_inverse import learn_inverse, post_graph, random_matrix
-from .mnist_net import MnistNet, epoch, session_graph, shuffled, softmax_cross_entropy
+from .mnist_net import MnistNet, check_place, epoch, session_graph, shuffled, softmax_cross_entropy
 import tensorflow as tf
 import matplotlib.pyplot as plt
 
@@ -222,9 +221,14 @@ def timing(contender: Contender, first: float, times: list, ours: float) -> Timi
     low, median, high = (float(q) / contender.part for q in np.quantile(times, (.25, .5, .75)))
     return Timing(contender.work, contender.name, first, median, (high - low) / 2, median / float(ours), contender.target)
 
+def installed(package: str) -> str:
+    "The version of a package; none where it is not installed."
+    try: return version(package)
+    except PackageNotFoundError: return ""
+
 def is_here(contender: Contender) -> bool:
     "Whether the package that a contender needs is installed."
-    return not contender.needs or find_spec(contender.needs) is not None
+    return not contender.needs or bool(installed(contender.needs))
 
 # %% ../nbs/21_bench.ipynb #ac468d79
 class Report(NamedTuple):
@@ -249,18 +253,20 @@ def measure(works=tuple(WORKS), runs: int=5) -> Report:
     "Time pieces of work; `ValueError` for one that is not known."
     unknown = set(works) - set(WORKS)
     if unknown: raise ValueError(f"work {', '.join(sorted(unknown))} is not one of {', '.join(WORKS)}")
+    where = describe_device() + versions()
+    works = tuple(dict.fromkeys(works))
     bar, timings = Progress(len(works), "pieces of work"), []
     for k, work in enumerate(works):
         bar.update(k, WORKS[work])
         timings += time_work(work, runs)
     bar.done("All is measured.")
     absent = [f"{c.name} ({c.needs} is not installed)" for c in CONTENDERS if c.work in works and not is_here(c)]
-    return Report(describe_device() + versions(), runs, absent, timings)
+    return Report(where, runs, absent, timings)
 
 def versions() -> str:
     "Of the libraries beside TensorFlow that the contenders come from."
     packages = {"keras": "Keras", "jax": "JAX", "torch": "PyTorch"}
-    return "".join(f", {name} {version(package)}" for package, name in packages.items() if find_spec(package))
+    return "".join(f", {name} {installed(package)}" for package, name in packages.items() if installed(package))
 
 # %% ../nbs/21_bench.ipynb #0c4239ee
 def duration(seconds: float) -> str:
@@ -271,7 +277,8 @@ def table(report: Report) -> str:
     "A report as Markdown, readable in a terminal too: a table for each piece of work."
     tables = [work_table(WORKS[work], [t for t in report.timings if t.work == work]) for work in dict.fromkeys(t.work for t in report.timings)]
     absent = "".join(f"\n\nAbsent: {name}." for name in report.absent)
-    return "\n\n".join([*tables, f"{report.device}; {report.runs} runs of each in turns."]) + absent
+    return "\n\n".join([*tables, f"{report.device}; {report.runs} runs of each in turns. Where a "
+                        "contender runs a part of the work, its first call is that part's, its median that of the whole."]) + absent
 
 def work_table(title: str, timings: list[Timing]) -> str:
     "The rows of one piece of work under its title."
@@ -293,6 +300,7 @@ def bench(
 ) -> Report:
     "Measure, print the table and keep it: what `mnist-graph-tutorial bench` does."
     use_device(device)
+    if json_file: check_place(json_file)
     report = measure(works or tuple(WORKS), 2 if quick else 9)
     print(table(report))
     if json_file: report.save(json_file)

@@ -29,14 +29,19 @@ def lab(args) -> int:
     "Open the notebooks in JupyterLab, where every slider computes anew."
     from mnist_graph_tutorial.site import project
     here = os.pathsep.join(filter(None, [str(project()), os.environ.get("PYTHONPATH")]))
-    env = os.environ | {"PYTHONPATH": here, "MNIST_GRAPH_DEVICE": args.device}
+    env = os.environ | {"PYTHONPATH": here}
+    if args.device: env["MNIST_GRAPH_DEVICE"] = args.device
     if args.device == "cpu": env["CUDA_VISIBLE_DEVICES"] = "-1"
-    if args.data != "auto": env["MNIST_GRAPH_DATA"] = settled(args.data)
-    return subprocess.run([sys.executable, "-m", "jupyterlab", *args.rest], cwd=project() / "nbs", env=env).returncode
+    data = env.get("MNIST_GRAPH_DATA") if args.data == "auto" else args.data
+    if data: env["MNIST_GRAPH_DATA"] = settled(data)
+    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *args.rest], cwd=project() / "nbs", env=env)
+    while True:
+        try: return server.wait()
+        except KeyboardInterrupt: pass  # JupyterLab was told too: it asks whether to stop, and tidies up
 
 def settled(data: str) -> str:
     "A source of digits as a notebook elsewhere can read it: a directory by its full path."
-    return data if data in ("mnist", "digits") else os.path.abspath(data)
+    return data if data in ("auto", "mnist", "digits") else os.path.abspath(data)
 
 # %% ../nbs/22_cli.ipynb #757ae127
 def train(args) -> int:
@@ -73,12 +78,14 @@ def data_argument(sub):
     "Where the digits come from."
     sub.add_argument("--data", default="auto", metavar="auto|mnist|digits|DIR",
                      help="the digits: MNIST from the cache or the network (mnist), the small embedded ones (digits), a "
-                          "directory with MNIST's four files, or the first of these there is (auto, the default)")
+                          "directory with MNIST's four files, or (auto, the default) what MNIST_GRAPH_DATA says, else "
+                          "mnist, else digits")
 
 def device_argument(sub):
     "What computes."
-    sub.add_argument("--device", default="auto", choices=["auto", "cpu", "gpu"],
-                     help="what computes; auto takes a GPU where TensorFlow sees one")
+    sub.add_argument("--device", default="", choices=["auto", "cpu", "gpu"],
+                     help="what computes; auto takes a GPU where TensorFlow sees one (default: what the environment "
+                          "variable MNIST_GRAPH_DEVICE says, else auto)")
 
 def run_arguments(sub):
     "What `run` can be told."
@@ -114,7 +121,8 @@ def train_arguments(sub):
     sub.add_argument("--learning-rate", type=float, default=.1, metavar="RATE", help="length of a step (default: 0.1)")
     sub.add_argument("--hidden", type=int, default=300, metavar="N", help="hidden units (default: 300)")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="of initial weights and batches (default: 0)")
-    sub.add_argument("--checkpoint", metavar="DIR", help="resume from this directory, and write to it after each epoch")
+    sub.add_argument("--checkpoint", metavar="DIR", help="resume from this directory, and write to it after each epoch; one "
+                     "for all workers")
     sub.add_argument("--save", metavar="FILE", help="write the trained weights to this NumPy archive")
 
 def bench_arguments(sub):
@@ -136,7 +144,7 @@ def main(
     except KeyboardInterrupt: print(); return complain("stopped", 130)
     except ModuleNotFoundError as e:
         return complain(f"{e.name} is not installed: this needs pip install -e '.[dev]' in a clone of the repository")
-    except (ValueError, OSError, RuntimeError) as e: return complain(" ".join(str(e).split()))
+    except (ValueError, OSError, RuntimeError, MemoryError) as e: return complain(" ".join(str(e).split()))
 
 def complain(problem: str, status: int=1) -> int:
     "One line on standard error; the exit status."

@@ -8,7 +8,7 @@ __all__ = ['DIGESTS', 'MIRRORS', 'NOTICE', 'read_idx', 'unpack', 'parse_idx', 'S
            'download', 'embedded_digits', 'load_mnist', 'read_source', 'read_cache', 'image_grid']
 
 # %% ../nbs/11_data.ipynb #8217cfe1
-import gzip, hashlib, math, os, shutil, tempfile, urllib.request, zlib
+import gzip, hashlib, http.client, math, os, tempfile, urllib.request, zlib
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
@@ -68,17 +68,18 @@ def as_split(
     if images.ndim != 3 or images.shape[1:] != (28, 28): raise ValueError(f"images of shape {images.shape}, not (n, 28, 28)")
     if labels.ndim != 1 or len(images) != len(labels):
         raise ValueError(f"{len(images):,} images, but labels of shape {labels.shape}")
-    return Split((images.reshape(-1, 784) / np.float32(255)).astype(np.float32), labels.astype(np.int32))
+    if labels.max(initial=0) > 9: raise ValueError("labels that are not digits 0 to 9")
+    return Split(np.divide(images.reshape(-1, 784), 255, dtype=np.float32), labels.astype(np.int32))
 
 def check_split(split: Split) -> Split:
-    "`split` itself; `ValueError` unless it is rows of 784 numbers in [0, 1] with a digit each."
+    "A split in float32 and int32; `ValueError` unless it is rows of 784 numbers in [0, 1] with a digit each."
     images, labels = np.asarray(split[0]), np.asarray(split[1])
     if images.ndim != 2 or images.shape[1] != 784 or not len(images):
         raise ValueError(f"images of shape {images.shape}, not (n, 784)")
     if labels.shape != (len(images),): raise ValueError(f"{len(images):,} images, but labels of shape {labels.shape}")
     if not (images.min() >= 0 and images.max() <= 1): raise ValueError("images outside the range 0 to 1")
-    if labels.min() < 0 or labels.max() > 9: raise ValueError("labels that are not digits 0 to 9")
-    return split
+    if not np.isin(labels, range(10)).all(): raise ValueError("labels that are not digits 0 to 9")
+    return Split(np.asarray(images, np.float32), np.asarray(labels, np.int32))
 
 def one_hot(labels: np.ndarray) -> np.ndarray:  # (n,) digits -> (n, 10) float32
     "A row of ten for each label: one at the digit, zeros elsewhere."
@@ -124,22 +125,24 @@ def fetch_from_any(name: str, mirrors, bar: Progress) -> bytes:
             packed = fetch(f"{mirror}{name}.gz", bar)
             verified(name, gzip.decompress(packed), mirror)
             return packed
-        except (OSError, EOFError, ValueError, zlib.error) as e: problem = e
+        except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as e: problem = e
     raise OSError(f"no mirror has {name}: {problem}")
 
 # %% ../nbs/11_data.ipynb #b64bf561
 def download(directory: Path, mirrors=MIRRORS) -> Path:
-    "Fetch the four files into `directory`; `OSError` where no mirror has them."
+    "Fetch the four files into `directory`, beside what else is there; `OSError` where no mirror has them."
     directory.parent.mkdir(parents=True, exist_ok=True)
-    staging, bar = Path(tempfile.mkdtemp(dir=directory.parent, prefix="download-")), Progress(11.6, "MB of MNIST")
+    bar = Progress(11.6, "MB of MNIST")
     try:
-        for name in DIGESTS: (staging / f"{name}.gz").write_bytes(fetch_from_any(name, mirrors, bar))
-        shutil.rmtree(directory, ignore_errors=True)
-        staging.rename(directory)
+        with tempfile.TemporaryDirectory(dir=directory.parent, prefix="download-") as staging:
+            for name in DIGESTS: Path(staging, f"{name}.gz").write_bytes(fetch_from_any(name, mirrors, bar))
+            directory.mkdir(exist_ok=True)
+            for name in DIGESTS:
+                os.replace(Path(staging, f"{name}.gz"), directory / f"{name}.gz")
+                (directory / name).unlink(missing_ok=True)  # an unpacked one would be read first
     except OSError:
         bar.done("MNIST could not be downloaded.")
         raise
-    finally: shutil.rmtree(staging, ignore_errors=True)
     bar.done("MNIST is downloaded and verified.")
     return directory
 
@@ -197,7 +200,8 @@ def image_grid(
     titles=None,         # one string a column
     vmin=0., vmax=1., cmap="gray_r",
 ):
-    "Draw images in rows and columns on one colour scale; returns the figure."
+    "Draw images in rows and columns on one colour scale; returns the figure. `ValueError` for another shape."
+    if images.ndim != 3 or images.shape[2] != 784: raise ValueError(f"images of shape {images.shape}, not (rows, columns, 784)")
     rows, columns = images.shape[:2]
     fig, axes = plt.subplots(rows, columns, figsize=(columns * .75, rows * .75 + .2), squeeze=False, layout="constrained")
     for ax, image in zip(axes.flat, images.reshape(-1, 28, 28)):

@@ -35,7 +35,7 @@ def use_device(
     name: str="",  # "auto", "cpu" or "gpu"; "" reads `MNIST_GRAPH_DEVICE`, else "auto"
 ) -> str:          # "cpu" or "gpu": the device that graphs will run on
     "Choose the device before anything runs; `ValueError` for another name, `RuntimeError` where there is no GPU to use."
-    name = name or os.environ.get("MNIST_GRAPH_DEVICE", "auto")
+    name = name or os.environ.get("MNIST_GRAPH_DEVICE") or "auto"
     if name not in ("auto", "cpu", "gpu"): raise ValueError(f"device {name!r} is not one of auto, cpu, gpu")
     gpus = tf.config.list_physical_devices("GPU")
     if name == "gpu" and not gpus: raise RuntimeError("no GPU is visible to TensorFlow; use --device cpu")

@@ -47,7 +47,7 @@ def scale(digit: np.ndarray) -> np.ndarray:
     return shares(digit.shape[0], height) @ digit @ shares(digit.shape[1], width).T
 
 def start(ink: np.ndarray) -> int:  # (n,): ink of each row or column
-    "Where a digit begins in the picture, so that its centre of mass lies in the middle."
+    "Where a digit begins in the picture, so that its centre of mass comes nearest to pixel 14."
     centre = ink @ np.arange(len(ink)) / ink.sum()
     return int(np.clip(np.floor(SIDE / 2 - centre + .5 + 1e-9), 0, SIDE - len(ink)))
 
@@ -127,7 +127,7 @@ class DigitPad:
         # samples: where test images are taken from, `load_mnist().test` if not given; ideals: (10, 784), one image a digit
         self.net, self.samples = net, check_split(samples or load_mnist().test)
         self.ideals = None if ideals is None else np.asarray(ideals)
-        if set(range(10)) - set(self.samples.labels.tolist()): raise ValueError("samples of every digit 0 to 9 are needed")
+        if np.bincount(self.samples.labels, minlength=10).min() < 3: raise ValueError("three samples of every digit are needed")
         if ideals is not None and self.ideals.shape != (10, 784): raise ValueError(f"ideals of shape {self.ideals.shape}, not (10, 784)")
 
     def __repr__(self): return f"DigitPad of {'-'.join(map(str, (*self.net.w1.shape, 10)))}"

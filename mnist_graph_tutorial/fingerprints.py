@@ -49,16 +49,14 @@ class Fingerprints(NamedTuple):
 def checked(images) -> np.ndarray:  # (n, 784) float32
     "Images as an array; `ValueError` where they are not rows of 784 numbers in [0, 1]."
     images = np.asarray(images, np.float32)
-    check_split((images, np.zeros(len(images) if images.ndim else 0, np.int32)))
-    return images
+    return check_split((images, np.zeros(len(images) if images.ndim else 0, np.int32))).images
 
 def fingerprints(
     net: MnistNet,
     split: Split,  # images (n, 784) in [0, 1] and labels (n,)
 ) -> Fingerprints:
     "Run a split through the hidden layer in one call; `ValueError` where it is not a split or lacks a digit."
-    check_split(split)
-    images, labels = np.asarray(split[0], np.float32), np.asarray(split[1], np.int32)
+    images, labels = check_split(split)
     missing = sorted(set(range(10)) - set(labels.tolist()))
     if missing: raise ValueError(f"no image of {', '.join(map(str, missing))}; a mean fingerprint needs at least one")
     vectors, means = (part.numpy() for part in answers(net.weights, images, labels))
@@ -245,8 +243,9 @@ def tsne_map(
 ) -> np.ndarray:  # (n, 2)
     "Lay vectors out in the plane so that near neighbours stay near; the same on each run."
     vectors = np.asarray(vectors, np.float32)
-    if vectors.ndim != 2 or len(vectors) < 100 or not np.isfinite(vectors).all():
-        raise ValueError(f"vectors of shape {vectors.shape}; a map needs at least 100 rows of finite numbers")
+    if vectors.ndim != 2 or len(vectors) < 100 or vectors.shape[1] < 2 or not np.isfinite(vectors).all():
+        raise ValueError(f"vectors of shape {vectors.shape}; a map needs at least 100 rows of two finite numbers or more")
+    if not np.ptp(vectors, axis=0).any(): raise ValueError("all vectors are the same: there is nothing to map")
     with threadpool_limits(1): return TSNE(init="pca", random_state=seed, max_iter=500).fit_transform(vectors)
 
 # %% ../nbs/04_fingerprints.ipynb #ff16dee1

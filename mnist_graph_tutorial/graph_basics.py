@@ -24,7 +24,7 @@ def graph_of(
     python = getattr(fn, "python_function", fn)
     try: inspect.signature(python).bind(*inputs)
     except TypeError as e: raise ValueError(f"{name}{inspect.signature(python)} got {len(inputs)} inputs: {e}") from None
-    inputs = tf.nest.map_structure(lambda value: tf.constant(value) if isinstance(value, np.ndarray) else value, inputs)
+    inputs = tf.nest.map_structure(lambda value: tf.constant(value) if isinstance(value, (np.ndarray, np.generic)) else value, inputs)
     function = fn if hasattr(fn, "get_concrete_function") else tf.function(fn)
     concrete = function.get_concrete_function(*inputs)
     reading = read_function(concrete)

@@ -14,7 +14,7 @@ import numpy as np
 from .data import Split, check_split, load_mnist, one_hot
 from .device import compiled, traces
 from .explore import explore, show
-from .mnist_net import MnistNet, post_cross_entropy, trained
+from .mnist_net import MnistNet, Weights, post_cross_entropy, trained
 import tensorflow as tf
 import matplotlib.pyplot as plt
 from matplotlib.colors import FuncNorm, LinearSegmentedColormap
@@ -107,10 +107,10 @@ def total_variation(images):  # (n, 784) -> (n,)
     return tf.reduce_sum(tf.sqrt(down ** 2 + right ** 2 + .01) - .1, axis=(1, 2))
 
 # %% ../nbs/05_ideal_images.ipynb #d0bf2b34
-def frozen(net):  # images -> logits, the same as `net`'s
+def frozen(net):  # weights, or any function of images -> images -> logits
     "A network whose weights will not change: its first layer is turned once, for all gradients by the images."
-    if not isinstance(net, MnistNet): return net
-    w1, b1, w2, b2 = net.weights
+    if not isinstance(net, Weights): return net
+    w1, b1, w2, b2 = net
     turned = tf.transpose(w1)
     @tf.custom_gradient
     def product(x): return x @ w1, lambda slope: slope @ turned
@@ -184,8 +184,9 @@ def ideal_images(
     check_settings(objective, steps, l1=l1, l2=l2, tv=tv, learning_rate=learning_rate)
     strength1, strength2, variation, rate = (tf.constant(value, tf.float32) for value in (l1, l2, tv, learning_rate))
     bounds = [tf.constant(value, tf.float32) for value in ((0, 1) if box else (-np.inf, np.inf))]
-    found = descend(net, OBJECTIVES[objective], tf.constant(first_images(start, seed)), strength1, strength2,
-                    variation if tv else None, rate, tf.constant(int(steps)), *bounds)
+    found = descend(net.weights if type(net) is MnistNet else net, OBJECTIVES[objective],
+                    tf.constant(first_images(start, seed)), strength1, strength2, variation if tv else None, rate,
+                    tf.constant(int(steps)), *bounds)
     images, losses = (part.numpy() for part in found)
     if not np.isfinite(losses).all():
         raise ValueError(f"the search diverged; take a learning_rate below {learning_rate}")
@@ -256,6 +257,7 @@ def ideal_images_in_session(
         for digit in digits:
             session.run(x.initializer, {first: first_images("uniform", seed)[digit:digit + 1]})
             feed = {labels: one_hot(np.full(rows, digit)), **dict(zip(fed, weights))}
-            for _ in range(steps): session.run([step, loss], feed)
+            for _ in range(int(steps)): session.run([step, loss], feed)
             found.append(session.run(x)[0])
+    if not np.isfinite(found).all(): raise ValueError(f"the search diverged; take a learning_rate below {learning_rate}")
     return np.stack(found)

@@ -158,11 +158,11 @@ def descend(method: Method, note, A, learning_rate, marks):
 
 @functools.cache
 def descent(
-    method: str,       # a key of METHODS
+    method: Method,
     note: Callable,    # (X, A) -> what to note at the marks
 ):                     # graph: A (..., n, n), learning rate, marks (m,) -> X (..., n, n), notes (m, ...)
     "The compiled graph of a method: traced once for each shape."
-    return compiled(functools.partial(descend, METHODS[method], note))
+    return compiled(functools.partial(descend, method, note))
 
 # %% ../nbs/02_matrix_inverse.ipynb #b7b3c34e
 def l1_error(X, A):  # (..., n, n), (..., n, n) -> (...)
@@ -184,7 +184,10 @@ def learn_inverse(
     check_rate(learning_rate)
     if method not in METHODS: raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
     marks = np.append(np.arange(0, steps, log_every), steps)
-    return learned(A, *descent(method, l1_error)(tf.constant(A), tf.constant(learning_rate, dtype), tf.constant(marks)))
+    graph = descent(METHODS[method], l1_error)
+    found = learned(A, *graph(tf.constant(A), tf.constant(learning_rate, dtype), tf.constant(marks)))
+    if not np.isfinite(found.losses[-1]): raise ValueError(f"the loss diverged; take a learning_rate below {learning_rate}")
+    return found
 
 # %% ../nbs/02_matrix_inverse.ipynb #5c0a68ff
 METHODS["decay"] = Method(absolute, adagrad, memory=0.1, fall=2)

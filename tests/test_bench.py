@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from mnist_graph_tutorial import bench
 from mnist_graph_tutorial.bench import CONTENDERS, WORKS, Contender, Report, Timing, is_here, measure, table, timing
+import tensorflow as tf
 
 def test_the_books_own_comes_first_and_every_work_has_a_rival():
     for work in WORKS:
@@ -38,6 +39,19 @@ def test_the_contenders_compute_the_same():
         (X, _), losses = bench.inverse_in_jax(product)()
         assert losses.shape == (1000,)
         np.testing.assert_allclose(losses[:9], learned.losses[1:10], atol=1e-4)
+
+@pytest.mark.parametrize("prepare, steps, whole", [
+    (bench.inverse_in_session, 5_000, 100_000), (bench.epoch_in_session, 550, 550),
+    (bench.images_in_session, 50, 10 * 1_000)])
+def test_a_session_takes_the_steps_of_its_part(prepare, steps, whole, monkeypatch):
+    monkeypatch.setenv("MNIST_GRAPH_DATA", "digits")
+    fetched = []
+    monkeypatch.setattr(tf.compat.v1.Session, "run", lambda session, fetches, feed=None: fetched.append(fetches))
+    do_part = prepare()
+    fetched.clear()
+    do_part()
+    assert len(fetched) == steps and all(any(isinstance(f, tf.Operation) for f in fetches) for fetches in fetched)
+    assert [round(c.part * whole) for c in CONTENDERS if c.prepare is prepare] == [steps]
 
 def test_a_quick_measurement(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MNIST_GRAPH_DATA", "digits")

@@ -3,7 +3,7 @@ import contextlib, inspect, os, pty, re, resource, shutil, signal, subprocess, s
 from pathlib import Path
 import nbformat, pytest
 import numpy as np
-from mnist_graph_tutorial import __version__
+from mnist_graph_tutorial import __version__, site
 from mnist_graph_tutorial.cli import COMMANDS, main, parser
 from mnist_graph_tutorial.site import project
 
@@ -71,6 +71,14 @@ def test_quarto_asked_for_and_absent(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "quarto.org" in said and "--renderer plain" in said and said.count("\n") == 1
 
+def test_site_opens_the_front_page_if_asked(tmp_path, monkeypatch):
+    opened, words = [], ["site", "--renderer", "plain", "--out", "pages"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(site, "render", lambda out: Path(out) / "index.html")
+    monkeypatch.setattr(site.webbrowser, "open", opened.append)
+    assert main(words) == 0 and opened == []
+    assert main([*words, "--open"]) == 0 and opened == [(tmp_path / "pages/index.html").resolve().as_uri()]
+
 @pytest.mark.parametrize("words", [["run"], ["site"], ["lab"]], ids=" ".join)
 def test_an_installed_package_without_notebooks_says_so(words, tmp_path):
     shutil.copytree(project() / "mnist_graph_tutorial", tmp_path / "mnist_graph_tutorial")
@@ -86,10 +94,14 @@ def test_a_missing_package_is_named(tmp_path):
 
 def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
     seen = {}
-    def run(command, cwd, env):
-        seen.update(command=command, cwd=cwd, env=env)
-        return subprocess.CompletedProcess(command, 3)
-    monkeypatch.setattr(subprocess, "run", run)
+    class Server:
+        answers = [KeyboardInterrupt, 3]   # Ctrl-C does not kill it: it asks its own question
+        def __init__(self, command, cwd, env): seen.update(command=command, cwd=cwd, env=env)
+        def wait(self):
+            answer = self.answers.pop(0)
+            if answer is KeyboardInterrupt: raise answer
+            return answer
+    monkeypatch.setattr(subprocess, "Popen", Server)
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--data", "here", "--device", "cpu", "--", "--no-browser", "--port=9"]) == 3
     assert seen["command"] == [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=9"]

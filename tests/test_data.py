@@ -1,5 +1,5 @@
 """Faults of the data page: files that are not what they should be, and downloads that fail half-way."""
-import functools, gzip, hashlib, http.server, os, threading
+import contextlib, functools, gzip, hashlib, http.server, os, socket, threading
 import numpy as np
 import pytest
 from mnist_graph_tutorial import data
@@ -80,6 +80,16 @@ def test_images_and_labels_that_do_not_match():
 def test_check_split_names_what_is_wrong(images, labels, message):
     with pytest.raises(ValueError, match=message): check_split((images, labels))
 
+def test_check_split_hands_back_what_a_graph_takes():
+    split = check_split((np.zeros((3, 784)).tolist(), [4, 5, 6]))
+    assert split.images.dtype == np.float32 and split.labels.dtype == np.int32 and split.labels.tolist() == [4, 5, 6]
+    images = np.ones((3, 784), np.float32)
+    assert check_split((images, np.arange(3, dtype=np.int32))).images is images
+
+@pytest.mark.parametrize("shape", [(10, 784), (2, 5, 28, 28), (2, 5, 700)])
+def test_image_grid_refuses_other_shapes(shape):
+    with pytest.raises(ValueError, match="rows, columns, 784"): data.image_grid(np.zeros(shape))
+
 def test_negative_validation():
     with pytest.raises(ValueError, match="negative"): load_mnist("digits", validation=-1)
 
@@ -98,6 +108,25 @@ def test_download_lands_whole_from_the_second_mirror(mirror, tmp_path):
     assert sorted(os.listdir(target)) == sorted(f"{name}.gz" for name in DIGESTS)
     assert os.listdir(target.parent) == ["mnist"]
 
+def test_a_download_leaves_alone_what_else_is_there(mirror, tmp_path):
+    home = tmp_path / "home"
+    (home / "photos").mkdir(parents=True)
+    for name in ("thesis.txt", next(iter(DIGESTS))): (home / name).write_text("years of work")
+    download(home, (mirror,))
+    assert sorted(os.listdir(home)) == sorted([*(f"{name}.gz" for name in DIGESTS), "photos", "thesis.txt"])
+    assert len(load_mnist(home).test.images) == 20
+
+def test_a_network_that_wants_a_login_counts_as_none(tiny_mnist, tmp_path, monkeypatch, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def greet():
+            with contextlib.suppress(OSError):
+                while True:
+                    with server.accept()[0] as client: client.sendall(b"220 please log in\r\n")
+        threading.Thread(target=greet, daemon=True).start()
+        monkeypatch.setattr(data.download, "__defaults__", ((f"http://127.0.0.1:{server.getsockname()[1]}/",),))
+        monkeypatch.delenv("MNIST_GRAPH_DATA", raising=False)
+        assert load_mnist(cache_dir=tmp_path).name == "digits" and "small digits" in capsys.readouterr().out
+
 def test_a_mirror_with_a_wrong_file_leaves_nothing(mirror, tiny_mnist, tmp_path):
     (tiny_mnist[0] / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.ones(20))))
     with pytest.raises(OSError, match="no mirror has t10k-labels"): download(tmp_path / "cache" / "mnist", (mirror,))
@@ -110,6 +139,12 @@ def test_a_damaged_cache_is_fetched_again(mirror, tmp_path, monkeypatch):
     cut = tmp_path / "mnist" / "t10k-images-idx3-ubyte.gz"
     cut.write_bytes(cut.read_bytes()[:100])
     assert len(load_mnist("auto", cache_dir=tmp_path).test.images) == 20
+
+def test_auto_takes_what_the_environment_names_and_a_named_source_comes_first(tiny_mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(data.download, "__defaults__", (("http://127.0.0.1:9/",),))
+    monkeypatch.setenv("MNIST_GRAPH_DATA", str(tiny_mnist[0]))
+    assert len(load_mnist("auto", cache_dir=tmp_path).test.images) == 20
+    assert load_mnist("digits").name == "digits"
 
 def test_offline_settles_for_the_embedded_digits_and_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(data.download, "__defaults__", (("http://127.0.0.1:9/",),))

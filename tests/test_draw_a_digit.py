@@ -81,6 +81,14 @@ def test_samples_are_of_the_digit_they_stand_for(net, data):
         own = data.test.images[data.test.labels == digit]
         assert all((own == image).all(axis=1).any() for image in images[digit])
 
+def test_samples_are_the_first_three_and_at_last_the_hardest(net, data):
+    images, labels = data.test
+    logits = net(images).numpy().astype(float)
+    belief = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    for digit, samples in enumerate(telling_samples(net, data.test)):
+        own = np.flatnonzero(labels == digit)
+        assert np.array_equal(samples, images[[*own[:3], min(own, key=lambda i: belief[i, digit])]])
+
 def test_pad_is_the_same_on_every_run_and_leaves_no_figure(net, data):
     pad = DigitPad(net, data.test, np.zeros((10, 784)))
     assert pad._repr_html_() == pad._repr_html_() and not plt.get_fignums()
@@ -89,6 +97,8 @@ def test_pad_is_the_same_on_every_run_and_leaves_no_figure(net, data):
 
 def test_pad_refuses_what_it_cannot_show(net, data):
     with pytest.raises(ValueError, match=r"ideals of shape \(784,\)"): DigitPad(net, data.test, np.zeros(784))
-    few = data.test._replace(images=data.test.images[:3], labels=data.test.labels[:3])
-    with pytest.raises(ValueError, match="every digit"): DigitPad(net, few)
+    fours = np.flatnonzero(data.test.labels == 4)
+    for left_out in (slice(3, None), fours, fours[2:]):
+        few = data.test._replace(**{name: np.delete(part, left_out, axis=0) for name, part in data.test._asdict().items()})
+        with pytest.raises(ValueError, match="every digit"): DigitPad(net, few)
     with pytest.raises(ValueError, match="range 0 to 1"): DigitPad(net, data.test._replace(images=data.test.images * 255))

@@ -171,6 +171,16 @@ def test_a_decision_is_drawn_up_to_the_logits(hidden):
     np.testing.assert_allclose(ends, np.sort(logits), atol=1e-3)
     assert [text.get_text() for text in chart.texts] == [str(digit) for digit in np.argsort(logits)[[-1, -2]]]
 
+def test_a_decision_is_drawn_against_any_rival():
+    net, image = MnistNet(hidden=50, seed=1), SPLIT.images[5]
+    prints, logits = fingerprints(net, SPLIT), net(SPLIT.images[5:6])[0].numpy()
+    won, second = np.argsort(logits)[[-1, -2]]
+    for rival in range(10):
+        chart, drawn = draw_decision(prints, image, rival).axes[-1], second if rival == won else rival
+        assert [text.get_text() for text in chart.texts] == [str(won), str(drawn)]
+        [dashed] = [line for line in chart.get_lines() if line.get_linestyle() == "--"]
+        assert np.isclose(dashed.get_ydata()[-1], logits[drawn], atol=1e-3)
+
 def test_a_decision_counts_units_that_no_image_of_the_split_woke():
     net = MnistNet(hidden=2)
     net.assign((np.stack([np.ones(784), -np.ones(784)], axis=1).astype(np.float32), np.array([0, 1], np.float32),
@@ -205,6 +215,9 @@ def test_a_map_is_the_same_on_each_run_and_keeps_clusters_together():
     assert one.shape == (150, 2) and one.tobytes() == other.tobytes()
     assert purity(one, labels).mean() > 0.95
 
-@pytest.mark.parametrize("vectors", [np.zeros((99, 5)), np.zeros(200), np.full((200, 5), np.nan)])
+@pytest.mark.parametrize("vectors", [np.zeros((99, 5)), np.zeros(200), np.full((200, 5), np.nan), np.zeros((200, 1))])
 def test_a_map_needs_enough_finite_rows(vectors):
     with pytest.raises(ValueError, match="at least 100 rows"): tsne_map(vectors)
+
+def test_equal_rows_have_no_map():
+    with pytest.raises(ValueError, match="nothing to map"): tsne_map(np.ones((200, 5)))

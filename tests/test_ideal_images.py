@@ -6,7 +6,7 @@ import pytest
 from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.device import traces
 import mnist_graph_tutorial.ideal_images as chapter
-from mnist_graph_tutorial.ideal_images import correlation, first_images, ideal_images, ideal_images_in_session
+from mnist_graph_tutorial.ideal_images import correlation, descend, first_images, ideal_images, ideal_images_in_session
 from mnist_graph_tutorial.ideal_images import mean_images, score_images, sheet, total_variation
 from mnist_graph_tutorial.mnist_net import MnistNet, train
 import tensorflow as tf
@@ -172,6 +172,21 @@ def test_scores(net, data):
     full = score_images(net, images, second=net, means=mean_images(data.test))
     assert np.array_equal(full.second, full.probability) and np.isfinite(full.correlation).all()
 
+
+class Halved(MnistNet):
+    def __call__(self, images): return super().__call__(images) / 2
+
+def test_a_network_with_a_call_of_its_own_is_asked_itself():
+    net = Halved(hidden=20)
+    found = [ideal_images(f, steps=20) for f in (net, lambda images: net(images), MnistNet(hidden=20))]
+    np.testing.assert_allclose(found[0].images, found[1].images, atol=1e-6)
+    assert np.abs(found[0].images - found[2].images).max() > 1e-4
+
+def test_networks_of_one_size_share_a_trace():
+    ideal_images(MnistNet(hidden=21), steps=2)
+    before = traces(descend)
+    for seed in (1, 2): ideal_images(MnistNet(hidden=21, seed=seed), steps=2)
+    assert traces(descend) == before
 
 def colours(figure):
     figure.canvas.draw()

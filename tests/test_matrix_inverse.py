@@ -57,7 +57,7 @@ def test_losses_stand_at_their_steps(learn, steps, every):
 def test_a_stack_learns_what_each_matrix_learns_alone(method):
     A = np.stack([random_matrix(seed) for seed in range(4)]).astype(np.float32)
     rates, marks = np.float32([[1e-4], [2e-4], [1e-4], [3e-4]]), tf.constant([0, 200, 500])
-    X, losses = descent(method, l1_error)(tf.constant(A), tf.constant(rates), marks)
+    X, losses = descent(METHODS[method], l1_error)(tf.constant(A), tf.constant(rates), marks)
     assert X.shape == (4, 10, 10) and losses.shape == (3, 4)
     for k in range(4):
         alone = learn_inverse(A[k], method=method, learning_rate=rates[k, 0], steps=500, log_every=500)
@@ -70,14 +70,24 @@ def test_product_is_the_matrix_product(n):
     np.testing.assert_allclose(product(tf.constant(X), tf.constant(A)), X @ A, rtol=1e-9, atol=1e-9)
 
 def test_one_trace_for_any_matrix_rate_and_number_of_steps():
-    graph = descent("post", l1_error)
+    graph = descent(METHODS["post"], l1_error)
     learn_inverse(random_matrix(0), steps=30, log_every=10)
     before = traces(graph)
     for k in range(1, 6): learn_inverse(random_matrix(k), steps=30 * k, log_every=10 * k, learning_rate=k / 100)
     assert traces(graph) == before
 
+def test_a_method_that_is_redefined_is_learned_with_anew(monkeypatch):
+    A, settings = random_matrix(0), dict(method="mine", steps=20, learning_rate=1e-4)
+    monkeypatch.setitem(METHODS, "mine", METHODS["post"])
+    first = learn_inverse(A, **settings)
+    monkeypatch.setitem(METHODS, "mine", METHODS["squared"])
+    assert not np.array_equal(first.X, learn_inverse(A, **settings).X)
+
+def test_a_rate_that_diverges_is_refused():
+    with pytest.raises(ValueError, match="diverged"): learn_inverse(random_matrix(0), method="squared", steps=1_000)
+
 def test_nothing_is_kept_for_each_step():
-    graph = descent("post", l1_error)
+    graph = descent(METHODS["post"], l1_error)
     A, rate, marks = tf.constant(np.float32(random_matrix(0))), tf.constant(0.01), tf.constant([0, 50_000])
     text = graph.experimental_get_compiler_ir(A, rate, marks)(stage="optimized_hlo")
     sizes = [np.prod([int(n) for n in shape.split(",")]) for shape in re.findall(r"f32\[([\d,]+)\]", text)]

@@ -1,5 +1,5 @@
 "The network: its file, its gradient, its training, what it refuses, and that it can be interrupted."
-import pickle, threading
+import functools, os, pickle, threading
 import numpy as np
 import pytest
 from mnist_graph_tutorial import mnist_net
@@ -191,6 +191,45 @@ def test_bad_data_is_refused(split):
 def test_impossible_networks_are_refused(settings):
     with pytest.raises(ValueError): MnistNet(**settings)
 
+@pytest.mark.parametrize("how", [train, evaluate, confusion])
+def test_arrays_of_any_precision_are_taken(how):
+    net, doubles = MnistNet(hidden=5), Split(FEW.train.images.astype(float), FEW.train.labels.astype(np.int64))
+    call = (lambda split: train(net, FEW._replace(train=split, test=split), epochs=1)) if how is train else (
+        lambda split: how(net, split))
+    before = net.weights
+    first = call(FEW.train)
+    net.assign(before)
+    assert same(call(doubles), first)
+
+def test_a_training_that_diverges_says_so_and_keeps_the_last_weights(tmp_path):
+    net = MnistNet(initial="he")
+    before = net.weights
+    with pytest.raises(ValueError, match="epoch 1 diverged"):
+        train(net, FEW, epochs=3, learning_rate=1e30, checkpoint=tmp_path)
+    assert same(before, net.weights) and not list(tmp_path.iterdir())
+
+def test_a_loss_without_a_name_will_do():
+    loss = functools.partial(softmax_cross_entropy)
+    assert len(train(MnistNet(hidden=5), FEW, epochs=1, loss=loss).train_loss) == 1
+
+def test_a_directory_is_no_place_for_a_network(tmp_path):
+    for path in (tmp_path, "."):
+        with pytest.raises(OSError, match="is a directory"): MnistNet(hidden=5).save(path)
+
+def test_saving_goes_through_a_link_and_leaves_devices_alone(tmp_path):
+    net, link, pipe = MnistNet(hidden=5), tmp_path / "link.npz", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "real.npz")
+    net.save(link)
+    assert link.is_symlink() and same(MnistNet.load(tmp_path / "real.npz").weights, net.weights)
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="not a file"): net.save(pipe)
+    assert pipe.is_fifo()
+
+def test_the_trained_network_is_handed_out_where_it_cannot_be_kept(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert isinstance(trained(FEW, epochs=1), MnistNet)
+
 # interrupted
 
 class Interrupted(Exception): pass
@@ -222,6 +261,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, other):
     assert same(before, net.weights)
     with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=12), FEW, **settings)
     with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), DIGITS, **settings)
+    turned = FEW._replace(train=Split(FEW.train.images, FEW.train.labels[::-1]))
+    with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), turned, **settings)
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
     path, settings = tmp_path / "checkpoint.npz", dict(batch_size=50, checkpoint=tmp_path)

@@ -7,6 +7,7 @@ from mnist_graph_tutorial.data import load_mnist
 from mnist_graph_tutorial.mnist_net import MnistNet, is_chief, read_arrays, train
 from mnist_graph_tutorial.scaling_out import (
     STRATEGIES, free_addresses, start_worker, step_seconds, strategy_for, train_command, worker_config)
+import tensorflow as tf
 
 EPOCHS, SETTINGS = 60, dict(strategy="multiworker", data="digits", device="cpu")
 
@@ -57,6 +58,15 @@ def test_a_killed_worker_comes_back_and_nothing_is_lost(undisturbed, tmp_path):
     assert printed[0].count("epoch") == EPOCHS - reached
     whole, resumed = kept(undisturbed[0]), kept(tmp_path)
     assert all(np.array_equal(whole[name], resumed[name]) for name in ("w1", "b1", "w2", "b2", "rows"))
+
+@pytest.mark.parametrize("differs", [dict(seed=[0, 7]), dict(epochs=[2, 3]), dict(checkpoint=["a", "b"])])
+def test_workers_that_disagree_stop_before_the_first_step(differs, tmp_path):
+    if "checkpoint" in differs:
+        differs = dict(checkpoint=[tmp_path / name for name in differs["checkpoint"]])
+        train(MnistNet(), load_mnist("digits"), epochs=1, checkpoint=tmp_path / "a")
+    addresses, (name, values) = free_addresses(2), *differs.items()
+    workers = [start_worker(addresses, k, **SETTINGS | dict(epochs=2) | {name: value}) for k, value in enumerate(values)]
+    for said in finish(workers): assert "different data, settings or checkpoints" in said and "epoch   1" not in said
 
 ALONE = """
 from mnist_graph_tutorial.scaling_out import train_command
@@ -112,7 +122,8 @@ def test_unknown_strategies_are_refused():
     with pytest.raises(ValueError, match="none, mirrored, multiworker"): strategy_for("parameter server")
     with pytest.raises(ValueError, match="at least one"): strategy_for("mirrored", 0)
 
-@pytest.mark.parametrize("config", [None, "", "{", "[]", "{}", '{"cluster": {}}', '{"cluster": []}'])
+@pytest.mark.parametrize("config", [None, "", "{", "[]", "{}", '{"cluster": {}}', '{"cluster": []}',
+                                    worker_config("127.0.0.1:1", 0)])
 def test_multiworker_needs_addresses(monkeypatch, config):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if config is not None: monkeypatch.setenv("TF_CONFIG", config)
@@ -123,6 +134,12 @@ def test_multiworker_needs_addresses(monkeypatch, config):
 def test_the_command_refuses_in_one_line(settings):
     with pytest.raises((ValueError, OSError)) as e: train_command(**dict(data="digits", epochs=1) | settings)
     assert "\n" not in str(e.value)
+
+def test_a_place_that_cannot_be_saved_to_is_refused_before_training(tmp_path, capsys):
+    with pytest.raises(OSError, match="is a directory"): train_command(data="digits", epochs=1, save=tmp_path)
+    with pytest.raises(ValueError, match="the checkpoint itself"):
+        train_command(data="digits", epochs=1, checkpoint=tmp_path, save=tmp_path / "checkpoint.npz")
+    assert capsys.readouterr().out == ""
 
 def test_the_command_trains_and_saves(tmp_path, capsys):
     history = train_command(data="digits", epochs=2, hidden=20, save=tmp_path / "net.npz")
@@ -141,6 +158,13 @@ def test_one_process_is_the_chief():
     assert is_chief(None) and is_chief(SimpleNamespace()) and is_chief(SimpleNamespace(cluster_resolver=None))
     assert is_chief(resolver("worker", 0, "worker")) and not is_chief(resolver("worker", 1, "worker"))
     assert is_chief(resolver("chief", 0, "chief", "worker")) and not is_chief(resolver("worker", 0, "chief", "worker"))
+
+@pytest.mark.parametrize("task_id, writes", [(0, True), (1, False)])
+def test_the_chief_alone_writes_the_checkpoint(task_id, writes, tmp_path):
+    class Worker(tf.distribute.OneDeviceStrategy):
+        cluster_resolver = resolver("worker", task_id, "worker").cluster_resolver
+    train(MnistNet(hidden=5), load_mnist("digits"), epochs=1, checkpoint=tmp_path, strategy=Worker("cpu:0"))
+    assert (tmp_path / "checkpoint.npz").exists() == writes
 
 def test_worker_config_is_what_tensorflow_reads():
     config = json.loads(worker_config(["a:1", "b:2"], 1))

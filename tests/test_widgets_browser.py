@@ -134,7 +134,7 @@ def test_white_paper_gives_way_in_a_dark_page(chromium, players):
 
 # ---- the drawing pad -------------------------------------------------------------------------------------------------
 
-MNIST = os.environ.get("MNIST_GRAPH_DATA", "digits")
+MNIST = os.environ.get("MNIST_GRAPH_DATA") or "digits"
 needs_mnist = pytest.mark.skipif(not Path(MNIST).is_dir(), reason="MNIST_GRAPH_DATA is not a directory with real MNIST")
 
 @pytest.fixture(scope="module")
@@ -225,6 +225,22 @@ def test_writing_clearing_and_undoing(chromium, pad):
         assert verdict(page) == NOTHING and lit(page) == 0 and ink(page, ".mgt-draw canvas") == ink(page, ".mgt-view canvas >> nth=0") == 0
         page.locator(PAD).get_by_role("button", name="Undo").click()      # nothing left to undo
         assert verdict(page) == NOTHING
+
+@pytest.mark.parametrize("name", ["Clear", "Undo", "Test image of a 3"])
+def test_a_button_pressed_while_the_pen_is_down_ends_the_stroke(chromium, pad, name):
+    with visit(chromium, pad) as page:
+        write(page, [[(.2, .2), (.2, .8)]])
+        page.mouse.down()
+        page.locator(PAD).get_by_role("button", name=name).press("Enter")
+        verdict(page)
+        left = ink(page, ".mgt-draw canvas")
+        page.mouse.move(700, 500)
+        verdict(page)
+        assert ink(page, ".mgt-draw canvas") == left
+        page.mouse.up()
+        write(page, [[(.7, .1), (.7, .9)]])      # the next one is taken
+        verdict(page)
+        assert ink(page, ".mgt-draw canvas") not in (0, left)
 
 def test_a_dot_is_ink(chromium, pad):
     with visit(chromium, pad) as page:

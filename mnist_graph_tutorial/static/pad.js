@@ -198,7 +198,10 @@
       verdict.ariaBusy = String(pointer !== null);  // a screen reader waits until the pen is lifted
     }
     const update = () => { due ||= requestAnimationFrame(show); };
-    const change = (newStrokes, newSample = null) => { [strokes, sample] = [newStrokes, newSample]; update(); };
+    const change = (newStrokes, newSample = null) => {
+      [strokes, sample, pointer] = [newStrokes, newSample, null];  // a stroke under way ends here
+      update();
+    };
     const take = (digit) => {
       const k = sample?.digit === digit ? (sample.k + 1) % each : 0;
       change([], {digit, k, image: picture(samples, digit * each + k), name: `test image ${k + 1} of ${each} of a ${digit}`});
@@ -211,9 +214,9 @@
     canvas.addEventListener("pointerdown", (event) => {
       if (pointer !== null || event.button !== 0) return;
       event.preventDefault();
+      change([...strokes, [point(event)]]);
       pointer = event.pointerId;
       canvas.setPointerCapture(pointer);
-      change([...strokes, [point(event)]]);
     });
     canvas.addEventListener("pointermove", (event) => {
       if (event.pointerId !== pointer) return;
