@@ -142,11 +142,16 @@ def alive(pid: int) -> bool:
     with contextlib.suppress(FileNotFoundError): return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     return False
 
+def heed_ctrl_c():
+    "A process started in the background of a shell ignores Ctrl-C, and so would all that it starts."
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 def test_ctrl_c_ends_the_kernel_and_keeps_what_is_done(sleeping_book):
     terminal, end = pty.openpty()
     env = os.environ | dict(PYTHONPATH=str(sleeping_book))
     process = subprocess.Popen([sys.executable, "-c", MAIN, "run", "--data", "digits", "--device", "cpu"], cwd=sleeping_book, env=env,
-                               stdin=end, stdout=end, stderr=subprocess.PIPE, start_new_session=True)
+                               stdin=end, stdout=end, stderr=subprocess.PIPE, start_new_session=True,
+                               preexec_fn=heed_ctrl_c)
     os.close(end)
     deadline = time.monotonic() + 120
     while not (sleeping_book / "pid").exists() and time.monotonic() < deadline: time.sleep(.2)
