@@ -373,7 +373,7 @@ def is_chief(strategy) -> bool:
 
 def check_agreement(strategy, settings: str):
     "`ValueError` unless all workers are about to do the same."
-    code = int(hashlib.sha256(settings.encode()).hexdigest()[:7], 16)
+    code = int(digest(settings.encode())[:7], 16)
     everywhere = tf.function(lambda: strategy.run(lambda: tf.constant([code])), autograph=False)
     if len(set(strategy.gather(everywhere(), axis=0).numpy())) > 1:
         raise ValueError("the workers were started with different data, settings or checkpoints; this one has " + settings)
