@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 import numpy as np
 from .data import load_mnist, one_hot
-from .device import describe_device, in_turns, medians, traces, use_device
+from .device import describe_device, in_turns, traces, use_device
 from .explore import Progress, show
 from .ideal_images import first_images, ideal_images, session_search
 from .matrix_inverse import learn_inverse, post_graph, random_matrix

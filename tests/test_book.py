@@ -23,9 +23,14 @@ def fresh():
     done = {}
     def run(path, data):
         if "load_mnist" not in path.read_text(): data = "digits"
-        if (path, data) not in done: done[path, data] = execute(path, environment(data, "cpu"))
+        if (path, data) not in done: done[path, data] = executed(path, data)
         return done[path, data]
     return run
+
+def executed(path, data):
+    "A notebook executed; once more where a timing came out as it should not, as on a busy machine it may."
+    done = execute(path, environment(data, "cpu"))
+    return execute(path, environment(data, "cpu")) if "#| timing" in done.problem else done
 
 # The whole book
 
