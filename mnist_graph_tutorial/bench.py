@@ -6,8 +6,8 @@
 __all__ = ['MATRIX', 'CONTENDERS', 'WORKS', 'Contender', 'Timing', 'inverse_compiled', 'inverse_in_session', 'inverse_in_jax',
            'broadcast_product', 'epoch_data', 'epoch_compiled', 'epoch_in_session', 'epoch_in_keras', 'epoch_in_jax',
            'pytorch_network', 'epoch_in_pytorch', 'epoch_in_bare_pytorch', 'epoch_of_products', 'images_compiled',
-           'images_in_session', 'time_work', 'timing', 'installed', 'is_here', 'Report', 'measure', 'versions',
-           'duration', 'table', 'work_table', 'bench']
+           'images_in_session', 'contenders_here', 'time_work', 'timing', 'installed', 'is_here', 'Report', 'measure',
+           'versions', 'duration', 'table', 'work_table', 'bench']
 
 # %% ../nbs/21_bench.ipynb #d06c347a
 import json
@@ -209,10 +209,14 @@ CONTENDERS = [
 WORKS = {"inverse": "matrix inverse, 100,000 steps", "epoch": "MNIST, one epoch", "images": "ten ideal images, 1,000 steps"}
 
 # %% ../nbs/21_bench.ipynb #8fd74296
-def time_work(work: str, runs: int) -> list[Timing]:
-    "Time the contenders for one piece of work that are installed here; the book's own comes first."
-    here = [c for c in CONTENDERS if c.work == work and is_here(c)]
-    times = in_turns({c.name: c.prepare() for c in here}, runs, warm=True)
+def contenders_here(work: str) -> list[Contender]:
+    "Those for one piece of work that are installed; the book's own comes first."
+    return [c for c in CONTENDERS if c.work == work and is_here(c)]
+
+def time_work(work: str, runs: int, tell=None) -> list[Timing]:  # tell: as for `in_turns`
+    "Time the contenders for one piece of work."
+    here = contenders_here(work)
+    times = in_turns({c.name: c.prepare() for c in here}, runs, warm=True, tell=tell)
     ours = np.median(times[here[0].name][1:])
     return [timing(c, times[c.name][0], times[c.name][1:], ours) for c in here]
 
@@ -255,10 +259,9 @@ def measure(works=tuple(WORKS), runs: int=5) -> Report:
     if unknown: raise ValueError(f"work {', '.join(sorted(unknown))} is not one of {', '.join(WORKS)}")
     where = describe_device() + versions()
     works = tuple(dict.fromkeys(works))
-    bar, timings = Progress(len(works), "pieces of work"), []
-    for k, work in enumerate(works):
-        bar.update(k, WORKS[work])
-        timings += time_work(work, runs)
+    bar = Progress(sum(len(contenders_here(work)) for work in works) * (1 + runs), "turns")
+    tell = lambda name: bar.update(bar.n + 1, name)
+    timings = [timing for work in works for timing in time_work(work, runs, tell)]
     bar.done("All is measured.")
     absent = [f"{c.name} ({c.needs} is not installed)" for c in CONTENDERS if c.work in works and not is_here(c)]
     return Report(where, runs, absent, timings)
@@ -266,7 +269,7 @@ def measure(works=tuple(WORKS), runs: int=5) -> Report:
 def versions() -> str:
     "Of the libraries beside TensorFlow that the contenders come from."
     packages = {"keras": "Keras", "jax": "JAX", "torch": "PyTorch"}
-    return "".join(f", {name} {installed(package)}" for package, name in packages.items() if installed(package))
+    return "".join(f", {name} {number}" for package, name in packages.items() if (number := installed(package)))
 
 # %% ../nbs/21_bench.ipynb #0c4239ee
 def duration(seconds: float) -> str:

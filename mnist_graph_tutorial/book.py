@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DEBRIS', 'TOKEN', 'APART', 'FEW', 'FAR', 'names_of', 'choose', 'kernel', 'environment', 'marked', 'is_run', 'Runner',
            'Executed', 'execute', 'watch', 'progress', 'clock', 'failure', 'last_words', 'cleaned', 'clean_output',
-           'shape', 'numbers_apart', 'pictures_apart', 'ink', 'blobs_apart', 'Change', 'changes', 'excerpt',
+           'shape', 'numbers_apart', 'pictures_apart', 'share_moved', 'blobs_apart', 'Change', 'changes', 'excerpt',
            'unexcused', 'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'readme', 'save',
            'settle_data', 'settle_device', 'run', 'earlier', 'run_each', 'show_line', 'table']
 
@@ -169,15 +169,17 @@ def numbers_apart(saved: str, fresh: str) -> float:
     return abs(a - b) / max(abs(a) / 20, abs(b) / 20, 1e-3)
 
 def pictures_apart(saved: str, fresh: str) -> float:
-    "How far pictures are apart: 1 is a twentieth of their pixels visibly changed; no end where size or amount of ink differ."
-    a, b = (np.asarray(Image.open(io.BytesIO(base64.b64decode(text.partition(",")[2]))).convert("RGB"), int)
-            for text in (saved, fresh))
-    if a.shape != b.shape or not .5 < ink(a) / ink(b) < 2: return math.inf
-    return 20 * (abs(a - b).max(axis=2) > 48).mean()
+    "How far pictures are apart: 1 is 6 % of their ink moved; no end where sizes differ or nearly all of it has moved."
+    a, b = (Image.open(io.BytesIO(base64.b64decode(text.partition(",")[2]))).convert("RGB") for text in (saved, fresh))
+    if a.size != b.size: return math.inf
+    moved = share_moved(*(np.asarray(picture.reduce(16), int) for picture in (a, b)))
+    return moved / .06 if moved < .9 else math.inf
 
-def ink(pixels: np.ndarray) -> int:  # pixels: (rows, columns, 3)
-    "How many pixels are not of the colour that most have, and one more."
-    return 1 + pixels[..., 0].size - np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)[1].max()
+def share_moved(a: np.ndarray, b: np.ndarray) -> float:  # (rows, columns, 3) each: means over squares of pixels
+    "The share of the ink of two pictures that is not where the other has it; ink is what differs from the commonest colour."
+    colours, count = np.unique(a.reshape(-1, 3), axis=0, return_counts=True)
+    a, b = a - colours[count.argmax()], b - colours[count.argmax()]
+    return abs(a - b).sum() / max(abs(a).sum() + abs(b).sum(), 1)
 
 def blobs_apart(saved: str, fresh: str) -> float:
     "How far runs of encoded bytes are apart in length: 1 is a twentieth."
@@ -193,13 +195,13 @@ class Change(NamedTuple):
     told: str     # both, from where they part
 
 FEW = {"number": .05, "picture": .25}  # the share of a notebook's numbers and pictures that may be more than 1 apart
-FAR = {"number": 7, "picture": 10}     # and by how much
+FAR = {"number": 7, "picture": 2.5}    # and by how much
 
 def changes(saved: str, fresh: str) -> list[Change]:
     "Two outputs written out as text, compared part by part."
     if shape(saved) != shape(fresh): return [Change("text", math.inf, excerpt(saved, fresh))]
     pairs = [(a.lastgroup, a[0], b[0]) for a, b in zip(TOKEN.finditer(saved), TOKEN.finditer(fresh))]
-    return [Change(kind, 0. if a == b else APART[kind](a, b), excerpt(a, b)) for kind, a, b in pairs]
+    return [Change(kind, 0., "") if a == b else Change(kind, APART[kind](a, b), excerpt(a, b)) for kind, a, b in pairs]
 
 def excerpt(saved: str, fresh: str, length=60) -> str:
     "Two texts from where they part."
@@ -302,9 +304,7 @@ def run(
     complete = not executed[-1].problem
     if not complete: print(f"\n{executed[-1].problem}\n\nAll outputs up to there: {out / executed[-1].path.name}", file=sys.stderr)
     if complete and update: save(executed)
-    show_line("pages")
     front = render(out, earlier(out) | {done.path: out / done.path.name for done in executed})
-    show_line("")
     print(table(executed, where, name, front))
     return complete
 

@@ -32,6 +32,7 @@ def lab(args) -> int:
     env = os.environ | {"PYTHONPATH": here}
     if args.device: env["MNIST_GRAPH_DEVICE"] = args.device
     if args.device == "cpu": env["CUDA_VISIBLE_DEVICES"] = "-1"
+    if args.device == "gpu": from mnist_graph_tutorial.device import use_device; use_device("gpu")
     data = env.get("MNIST_GRAPH_DATA") if args.data == "auto" else args.data
     if data: env["MNIST_GRAPH_DATA"] = settled(data)
     server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *args.rest], cwd=project() / "nbs", env=env)
@@ -40,8 +41,11 @@ def lab(args) -> int:
         except KeyboardInterrupt: pass  # JupyterLab was told too: it asks whether to stop, and tidies up
 
 def settled(data: str) -> str:
-    "A source of digits as a notebook elsewhere can read it: a directory by its full path."
-    return data if data in ("auto", "mnist", "digits") else os.path.abspath(data)
+    "A source of digits as a notebook elsewhere can read it: a directory by its full path, if it holds them."
+    if data in ("auto", "mnist", "digits"): return data
+    from mnist_graph_tutorial.data import read_directory
+    read_directory(data)
+    return os.path.abspath(data)
 
 # %% ../nbs/22_cli.ipynb #757ae127
 def train(args) -> int:

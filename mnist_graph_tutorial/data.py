@@ -82,7 +82,8 @@ def check_split(split: Split) -> Split:
     return Split(np.asarray(images, np.float32), np.asarray(labels, np.int32))
 
 def one_hot(labels: np.ndarray) -> np.ndarray:  # (n,) digits -> (n, 10) float32
-    "A row of ten for each label: one at the digit, zeros elsewhere."
+    "A row of ten for each label: one at the digit, zeros elsewhere; `ValueError` where a label is no digit."
+    if not np.isin(labels, range(10)).all(): raise ValueError("labels that are not digits 0 to 9")
     return np.eye(10, dtype=np.float32)[labels]
 
 # %% ../nbs/11_data.ipynb #7b4f62b7

@@ -84,12 +84,14 @@ def in_turns(
     contenders: dict,  # name -> function without arguments
     runs: int=7,       # timed calls of each, after the first
     warm: bool=False,  # another call before each of them, not timed, brings back what the others drove out of the caches
+    tell=None,         # called with a name each time before its turn
 ) -> dict:             # name -> [seconds of the first call, then of the others]
     "Time functions side by side: each once, then in turns, with a pause before each for threads to come to rest."
-    times = {name: [seconds(fn)] for name, fn in contenders.items()}
-    for name, fn in list(contenders.items()) * runs:
+    times = {name: [] for name in contenders}
+    for name, fn in list(contenders.items()) * (1 + runs):
+        if tell: tell(name)
         time.sleep(.05)
-        if warm: fn()
+        if warm and times[name]: fn()
         times[name].append(seconds(fn))
     return times
 

@@ -6,7 +6,7 @@
 __all__ = ['graph_of']
 
 # %% ../nbs/01_graph_basics.ipynb #15c5a635
-import inspect
+import inspect, reprlib
 from .device import compiled, traces
 from .graph_view import GraphView, all_values, node_values, read_function
 import numpy as np, tensorflow as tf
@@ -18,15 +18,17 @@ def graph_of(
     limit: int=40,   # operations to draw; more are closed into boxes, by name scope
 ) -> GraphView:      # displays itself; has `.svg`, `.dot`, `.parts` and `.steps()`
     "Draw the graph of `fn(*inputs)`; `TypeError` if `fn` cannot be called, `ValueError` if it cannot be called like that."
-    if not callable(fn): raise TypeError(f"graph_of needs a function, not a {type(fn).__name__}")
+    if not callable(fn): raise TypeError(f"graph_of needs a function, not {reprlib.repr(fn)}")
     if limit < 1: raise ValueError(f"limit is {limit}; a drawing needs at least one operation")
     name = getattr(fn, "__name__", type(fn).__name__).strip("<>")
     python = getattr(fn, "python_function", fn)
-    try: inspect.signature(python).bind(*inputs)
+    try: call = inspect.signature(python).bind(*inputs)
     except TypeError as e: raise ValueError(f"{name}{inspect.signature(python)} got {len(inputs)} inputs: {e}") from None
-    inputs = tf.nest.map_structure(lambda value: tf.constant(value) if isinstance(value, (np.ndarray, np.generic)) else value, inputs)
+    call.apply_defaults()
+    as_tensor = lambda value: tf.constant(value) if isinstance(value, (np.ndarray, np.generic)) else value
+    given, named = tf.nest.map_structure(as_tensor, (call.args, call.kwargs))
     function = fn if hasattr(fn, "get_concrete_function") else tf.function(fn)
-    concrete = function.get_concrete_function(*inputs)
+    concrete = function.get_concrete_function(*given, **named)
     reading = read_function(concrete)
-    values = lambda: node_values(reading, all_values(concrete, inputs))
+    values = lambda: node_values(reading, all_values(concrete, (given, named)))
     return GraphView(name, reading.finished(), reading.parts, limit, values)

@@ -9,7 +9,7 @@ __all__ = ['SIGNS', 'ASSIGN', 'PASS_ON', 'SAME_NUMBERS', 'SIZES', 'READS', 'CALL
            'used_outputs', 'kind_of_call', 'call_label', 'read_inside', 'behind', 'captured', 'arguments_of',
            'results_of', 'read_function', 'all_values', 'node_values', 'grouped_graph', 'scope_groups', 'join_chains',
            'neighbours_alone', 'closed', 'operation_count', 'shown_member', 'box_node', 'expression', 'short_name',
-           'operand', 'is_source', 'operands_of', 'sentence', 'phase', 'stepped', 'captions', 'drawings', 'in_words',
+           'operand', 'is_source', 'operands_of', 'sentence', 'phase', 'stepped', 'captions', 'drawings', 'list_html',
            'counted', 'opened', 'GraphView', 'quoted', 'figure', 'parts_html', 'GraphSteps']
 
 # %% ../nbs/14_graph_view.ipynb #35d7d12d
@@ -492,7 +492,7 @@ def drawings(nodes, title: str) -> str:
     return (f"<style>@container (min-width: {width}px) {{ {rule} }}</style>"
             + drawn(wide, f"mgt-wide mgt-{width}") + drawn(tall, f"mgt-tall mgt-{width}"))
 
-def in_words(nodes) -> str:
+def list_html(nodes) -> str:
     "The graph as a list, closed."
     by_name = {node.name: node for node in nodes}
     items = "".join(f"<li>{html.escape(sentence(node, by_name))}</li>" for node in nodes if node.kind != "constant")
@@ -546,7 +546,7 @@ class GraphView:
         return GraphSteps(self)
 
     def _repr_html_(self) -> str:
-        return figure("mgt-graph", drawings(self.nodes, repr(self)) + in_words(self.nodes) + parts_html(self, 200)[0])
+        return figure("mgt-graph", drawings(self.nodes, repr(self)) + list_html(self.nodes) + parts_html(self, 200)[0])
 
 def quoted(text: str) -> str:
     "A text as Graphviz reads it."
@@ -562,7 +562,7 @@ def parts_html(view: GraphView, room: int) -> tuple[str, int]:  # room: nodes; w
     for title, part in view.parts.items():
         if len(part.nodes) > room: continue
         inner, room = parts_html(part, room - len(part.nodes))
-        body = drawings(part.nodes, repr(part)) + in_words(part.nodes) + inner
+        body = drawings(part.nodes, repr(part)) + list_html(part.nodes) + inner
         text += f"<details><summary>Inside {html.escape(title)}</summary>{body}</details>"
     return text, room
 
@@ -580,4 +580,4 @@ class GraphSteps:
     def _repr_html_(self) -> str:
         told = f'<script type="application/json">{script_json(self.captions)}</script><script>{static("graph.js")}</script>'
         still = "<noscript><p>The values of all steps. To see them come one by one needs JavaScript.</p></noscript>"
-        return figure("mgt-graph mgt-steps", drawings(self.nodes, repr(self)) + still + in_words(self.nodes) + told)
+        return figure("mgt-graph mgt-steps", drawings(self.nodes, repr(self)) + still + list_html(self.nodes) + told)

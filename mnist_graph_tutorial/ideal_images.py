@@ -6,7 +6,8 @@
 __all__ = ['INK', 'SHADES', 'MARGIN', 'CAPTION', 'OBJECTIVES', 'mean_images', 'strip', 'sheet', 'notes_height', 'add_axes',
            'draw_row', 'draw_scale', 'post_objective', 'logit_objective', 'total_variation', 'frozen', 'descend',
            'ImageScores', 'score_images', 'probability_of_digit', 'correlation', 'IdealImages', 'ideal_images',
-           'first_images', 'check_settings', 'notes', 'in_words', 'pairs', 'session_search', 'ideal_images_in_session']
+           'first_images', 'check_settings', 'check_found', 'notes', 'in_words', 'pairs', 'session_search',
+           'ideal_images_in_session']
 
 # %% ../nbs/05_ideal_images.ipynb #7e627a14
 from typing import NamedTuple
@@ -188,8 +189,7 @@ def ideal_images(
                     tf.constant(first_images(start, seed)), strength1, strength2, variation if tv else None, rate,
                     tf.constant(int(steps)), *bounds)
     images, losses = (part.numpy() for part in found)
-    if not np.isfinite(losses).all():
-        raise ValueError(f"the search diverged; take a learning_rate below {learning_rate}")
+    check_found(losses, learning_rate)
     return IdealImages(images, losses, score_images(net, images, second=second, means=means))
 
 # %% ../nbs/05_ideal_images.ipynb #968b78e7
@@ -211,6 +211,10 @@ def check_settings(objective, steps, *, learning_rate, **penalties):
     if not 0 < learning_rate < np.inf: raise ValueError(f"learning_rate is {learning_rate}; it must be positive")
     for name, value in penalties.items():
         if not 0 <= value < np.inf: raise ValueError(f"{name} is {value}; a penalty cannot be negative")
+
+def check_found(numbers, learning_rate):
+    "`ValueError` where a search went beyond all bounds."
+    if not np.isfinite(numbers).all(): raise ValueError(f"the search diverged; take a learning_rate below {learning_rate}")
 
 # %% ../nbs/05_ideal_images.ipynb #e2c29a06
 def notes(scores: ImageScores) -> list[str]:
@@ -259,5 +263,5 @@ def ideal_images_in_session(
             feed = {labels: one_hot(np.full(rows, digit)), **dict(zip(fed, weights))}
             for _ in range(int(steps)): session.run([step, loss], feed)
             found.append(session.run(x)[0])
-    if not np.isfinite(found).all(): raise ValueError(f"the search diverged; take a learning_rate below {learning_rate}")
+    check_found(found, learning_rate)
     return np.stack(found)

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['INITIALS', 'epoch', 'Weights', 'hidden_layer', 'output_layer', 'post_initial', 'he_initial', 'check_place',
            'write_arrays', 'read_arrays', 'MnistNet', 'read_weights', 'post_cross_entropy', 'softmax_cross_entropy',
-           'slope', 'descend', 'shuffled', 'sweep', 'Scores', 'share_right', 'scores', 'evaluate', 'digest', 'in_words',
-           'write_checkpoint', 'resume', 'History', 'check_training', 'train', 'SessionGraph', 'session_graph',
-           'session_epoch', 'train_in_session', 'confusion', 'activity', 'epoch_on', 'is_chief', 'check_agreement',
-           'check_strategy', 'trained', 'kept_at']
+           'slope', 'descend', 'shuffled', 'sweep', 'Scores', 'share_right', 'scores', 'evaluate', 'digest',
+           'settings_in_words', 'write_checkpoint', 'resume', 'History', 'check_training', 'train', 'SessionGraph',
+           'session_graph', 'session_epoch', 'train_in_session', 'confusion', 'activity', 'epoch_on', 'is_chief',
+           'check_agreement', 'check_strategy', 'trained', 'kept_at']
 
 # %% ../nbs/03_mnist_net.ipynb #a959cb61
 import contextlib, functools, hashlib, inspect, math, os
@@ -212,7 +212,7 @@ def digest(*arrays) -> str:
     for array in arrays: code.update(np.ascontiguousarray(array))
     return code.hexdigest()[:8]
 
-def in_words(net: MnistNet, training: Split, batch_size, learning_rate, seed, loss) -> str:
+def settings_in_words(net: MnistNet, training: Split, batch_size, learning_rate, seed, loss) -> str:
     "All that decides what is learned, but for the number of epochs."
     return (f"{len(training.labels)} images {digest(*training)}, {net.b1.shape[0]} hidden units, batch size {batch_size}, "
             f"learning rate {learning_rate}, seed {seed}, {getattr(loss, '__qualname__', loss)}")
@@ -269,7 +269,7 @@ def train(
     training, test = check_training(data, epochs, batch_size, learning_rate)
     run = epoch if strategy is None else functools.partial(epoch_on, strategy)
     if strategy: check_strategy(strategy, batch_size)
-    settings = in_words(net, training, batch_size, learning_rate, seed, loss) if checkpoint or strategy else ""
+    settings = settings_in_words(net, training, batch_size, learning_rate, seed, loss) if checkpoint or strategy else ""
     rows = resume(checkpoint, net, settings, epochs) if checkpoint else []
     if strategy: check_agreement(strategy, f"{settings}, {epochs} epochs, {len(rows)} of them done, {digest(*net.weights)}")
     images, labels, *watched = map(tf.constant, (*training, *test))

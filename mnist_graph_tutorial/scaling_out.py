@@ -85,16 +85,20 @@ def train_command(
 ) -> History:
     "Train the network from the command line; `RuntimeError` where another worker is lost."
     use_device(device)
+    if seed < 0: raise ValueError(f"seed is {seed}; it cannot be negative")
     if save and check_place(save) == Path(os.path.realpath(checkpoint or "")) / "checkpoint.npz":
         raise ValueError(f"{save} is the checkpoint itself; save the network under another name")
     chosen, digits, net = strategy_for(strategy, devices), load_mnist(data), MnistNet(hidden=hidden, seed=seed)
     chief = is_chief(chosen)
     clear = "\r\x1b[K" if sys.stderr.isatty() and sys.stdout.isatty() else ""  # of the line that shows progress
+    told = []
     def tell(epoch, row):
+        told.append(epoch)
         print(f"{clear}epoch {epoch:3d}  cost {row[0]:.4f}  test loss {row[1]:.4f}  test accuracy {row[2]:.2%}", flush=True)
     try: history = train(net, digits, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
                          checkpoint=checkpoint, strategy=chosen, each=tell if chief else None)
     except LOST: raise RuntimeError("another worker was lost; start all workers again" + again(checkpoint)) from None
+    if chief and not told: print(f"{checkpoint} is at epoch {epochs} already; test accuracy {history.test_accuracy[-1]:.2%}")
     if save and chief: net.save(save)
     return history
 

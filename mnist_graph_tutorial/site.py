@@ -7,8 +7,8 @@ __all__ = ['HEADING', 'LINE', 'FORMS', 'CARD', 'CARD_ALT', 'STATIC', 'POLICY', '
            'DIRECTORIES', 'project', 'notebooks', 'bare_name', 'definitions', 'show_exports', 'anchor', 'pandoc_links',
            'processed', 'page_link', 'mathml', 'code_html', 'PageText', 'text_html', 'split_directions', 'output_html',
            'cell_html', 'Page', 'read_page', 'unique_anchors', 'sections', 'notebook_links', 'draw_card', 'write_card',
-           'card_tags', 'template', 'render', 'write_pages', 'search_index', 'search_page', 'without_strangers',
-           'post_render', 'with_links', 'build_site', 'render_with_quarto']
+           'card_tags', 'template', 'render', 'read_pages', 'write_pages', 'search_index', 'search_page',
+           'without_strangers', 'post_render', 'with_links', 'build_site', 'render_with_quarto']
 
 # %% ../nbs/23_site.ipynb #055b0d1d
 import ast, contextlib, html, io, itertools, json, os, re, shutil, textwrap, webbrowser
@@ -224,7 +224,7 @@ def notebook_links(path) -> dict[str, str]:
 
 # %% ../nbs/23_site.ipynb #d730b59e
 import matplotlib.pyplot as plt
-from .explore import figure_png
+from .explore import Progress, figure_png
 
 # %% ../nbs/23_site.ipynb #7eb2660d
 CARD, CARD_ALT = "card.png", "A network: a column of six circles, linked to eight, linked to ten that are numbered 0 to 9."
@@ -275,11 +275,20 @@ def render(
     "Write the plain edition: a page for each notebook, the notebook beside it, and a page to search."
     out, executed = Path(out), executed or {}
     out.mkdir(parents=True, exist_ok=True)
-    place, pages = out.resolve(), [read_page(Path(executed.get(path, path)).resolve()) for path in notebooks()]
+    place, pages = out.resolve(), read_pages([Path(executed.get(path, path)).resolve() for path in notebooks()])
     with contextlib.chdir(project()):
         write_pages(place, pages)
         write_card(place)
     return out / pages[0].file
+
+def read_pages(paths) -> list[Page]:
+    "A page from each notebook, with a line of progress."
+    bar, pages = Progress(len(paths), "pages"), []
+    for k, path in enumerate(paths, 1):
+        bar.update(k, bare_name(path))
+        pages.append(read_page(path))
+    bar.done("All pages are read.")
+    return pages
 
 def write_pages(out, pages):
     "Fill the template for each page."

@@ -3,7 +3,7 @@ import contextlib, inspect, os, pty, re, resource, shutil, signal, subprocess, s
 from pathlib import Path
 import nbformat, pytest
 import numpy as np
-from mnist_graph_tutorial import __version__, site
+from mnist_graph_tutorial import __version__, data, site
 from mnist_graph_tutorial.cli import COMMANDS, main, parser
 from mnist_graph_tutorial.site import project
 
@@ -51,10 +51,11 @@ def test_words_that_are_not_understood(words, capsys):
     (["run", "--data", "/no/such/directory"], "/no/such/directory"),
     (["run", "--data", "{empty}"], "no file train-images-idx3-ubyte"),
     (["run", "--data", "{short}"], "the header announces"),
+    (["lab", "--data", "{empty}"], "no file train-images-idx3-ubyte"),
     (["train", "--data", "digits", "--epochs", "0"], "epochs is 0"),
     (["train", "--data", "digits", "--strategy", "multiworker"], "TF_CONFIG"),
     (["bench", "--only", "invers"], "invers is not one of inverse, epoch, images"),
-], ids=["chapter", "directory", "empty", "short", "epochs", "workers", "work"])
+], ids=["chapter", "directory", "empty", "short", "lab", "epochs", "workers", "work"])
 def test_what_cannot_be_done_is_said_in_one_line(words, says, tmp_path):
     (tmp_path / "empty").mkdir(); (tmp_path / "short").mkdir()
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
@@ -102,10 +103,11 @@ def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
             if answer is KeyboardInterrupt: raise answer
             return answer
     monkeypatch.setattr(subprocess, "Popen", Server)
+    monkeypatch.setattr(data, "read_directory", lambda path: seen.update(read=path))
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--data", "here", "--device", "cpu", "--", "--no-browser", "--port=9"]) == 3
     assert seen["command"] == [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=9"]
-    assert Path(seen["cwd"]) == project() / "nbs"
+    assert Path(seen["cwd"]) == project() / "nbs" and seen["read"] == "here"
     assert seen["env"]["MNIST_GRAPH_DATA"] == str(tmp_path / "here") and seen["env"]["MNIST_GRAPH_DEVICE"] == "cpu"
     assert seen["env"]["PYTHONPATH"].split(os.pathsep)[0] == str(project())
 

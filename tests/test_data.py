@@ -3,7 +3,7 @@ import contextlib, functools, gzip, hashlib, http.server, os, socket, threading
 import numpy as np
 import pytest
 from mnist_graph_tutorial import data
-from mnist_graph_tutorial.data import DIGESTS, check_split, download, load_mnist, parse_idx, read_idx
+from mnist_graph_tutorial.data import DIGESTS, check_split, download, load_mnist, one_hot, parse_idx, read_idx
 
 def idx(array):
     "The bytes of an IDX file that holds `array`."
@@ -79,6 +79,10 @@ def test_images_and_labels_that_do_not_match():
     (np.zeros((2, 784)), np.zeros(3, int), "labels of shape"), (np.zeros((2, 784)), np.array([1, 10]), "digits")])
 def test_check_split_names_what_is_wrong(images, labels, message):
     with pytest.raises(ValueError, match=message): check_split((images, labels))
+
+@pytest.mark.parametrize("label", [-1, 10, 2.5])
+def test_one_hot_refuses_what_is_no_digit(label):
+    with pytest.raises(ValueError, match="digits 0 to 9"): one_hot([3, label])
 
 def test_check_split_hands_back_what_a_graph_takes():
     split = check_split((np.zeros((3, 784)).tolist(), [4, 5, 6]))

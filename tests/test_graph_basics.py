@@ -15,11 +15,18 @@ def labels(view, kind): return [node.label for node in view.nodes if node.kind =
 def last(view): return view.steps().captions[-1][1]
 
 def test_what_cannot_be_called_or_not_like_that():
-    with pytest.raises(TypeError, match="^graph_of needs a function, not a int$"): graph_of(3)
+    with pytest.raises(TypeError, match="^graph_of needs a function, not 3$"): graph_of(3)
     with pytest.raises(ValueError, match="^f.x, y. got 1 inputs: missing a required argument: 'y'$"):
         def f(x, y): return x + y
         graph_of(f, ONE)
     with pytest.raises(ValueError, match="^limit is 0"): graph_of(lambda x: x, ONE, limit=0)
+
+def test_inputs_left_to_their_defaults_are_inputs_too():
+    def positional(x, z=3 * ONE, y=np.float32(2)): return x * z - y
+    def named(x, *, z=3 * ONE, y=np.float32(2)): return x * z - y
+    for f in (positional, named, tf.function(positional)):
+        view = graph_of(f, THREE[1])
+        assert labels(view, "input") == ["x", "z", "y"] and last(view) == "returns 4"
 
 def test_values_leave_variables_alone_and_agree_with_a_call(a):
     def step(x):

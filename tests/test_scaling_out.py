@@ -129,7 +129,7 @@ def test_multiworker_needs_addresses(monkeypatch, config):
     if config is not None: monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(ValueError, match="TF_CONFIG"): strategy_for("multiworker")
 
-@pytest.mark.parametrize("settings", [dict(epochs=0), dict(batch_size=10**6), dict(learning_rate=-1), dict(hidden=0),
+@pytest.mark.parametrize("settings", [dict(epochs=0), dict(batch_size=10**6), dict(learning_rate=-1), dict(hidden=0), dict(seed=-1),
                                       dict(strategy="both"), dict(data="no such directory")])
 def test_the_command_refuses_in_one_line(settings):
     with pytest.raises((ValueError, OSError)) as e: train_command(**dict(data="digits", epochs=1) | settings)
@@ -146,6 +146,15 @@ def test_the_command_trains_and_saves(tmp_path, capsys):
     assert MnistNet.load(tmp_path / "net.npz").w1.shape == (784, 20)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 and lines[1].startswith(f"epoch   2  cost {history.train_loss[1]:.4f}")
+
+def test_the_command_says_when_nothing_is_left_to_do(tmp_path, capsys):
+    settings = dict(data="digits", epochs=1, hidden=20, checkpoint=tmp_path / "kept")
+    trained = train_command(**settings)
+    capsys.readouterr()
+    again = train_command(**settings, save=tmp_path / "net.npz")
+    told = capsys.readouterr().out
+    assert "is at epoch 1 already" in told and f"test accuracy {trained.test_accuracy[0]:.2%}" in told and told.count("\n") == 1
+    assert again.train_loss == trained.train_loss and (tmp_path / "net.npz").is_file()
 
 # who writes, and what it costs
 

@@ -223,7 +223,20 @@ def test_writing_clearing_and_undoing(chromium, pad):
         assert 0 < ink(page, ".mgt-draw canvas") < two_strokes
         page.locator(PAD).get_by_role("button", name="Clear").click()
         assert verdict(page) == NOTHING and lit(page) == 0 and ink(page, ".mgt-draw canvas") == ink(page, ".mgt-view canvas >> nth=0") == 0
-        page.locator(PAD).get_by_role("button", name="Undo").click()      # nothing left to undo
+
+def test_undo_goes_back_over_all_that_changed_the_pad(chromium, pad):
+    with visit(chromium, pad) as page:
+        press = lambda name: page.locator(PAD).get_by_role("button", name=name).click()
+        seen = [verdict(page)]
+        for change in (lambda: write(page, STROKES[7]), lambda: press("Test image of a 3"), lambda: press("Test image of a 3"),
+                       lambda: press("Clear"), lambda: press("Clear")):
+            change()
+            seen.append(verdict(page))
+        assert seen[-1] == seen[-2] == NOTHING and len(set(seen)) == 4
+        for before in reversed(seen[:-2]):     # the second Clear changed nothing
+            press("Undo")
+            assert verdict(page) == before
+        press("Undo")                          # nothing left to undo
         assert verdict(page) == NOTHING
 
 @pytest.mark.parametrize("name", ["Clear", "Undo", "Test image of a 3"])

@@ -174,6 +174,7 @@
     const samples = pictures(data.samples), each = samples.length / 10 / SIDE ** 2;
     const ideals = data.ideals && pictures(data.ideals);
     const picture = (all, k) => all.subarray(k * SIDE ** 2, (k + 1) * SIDE ** 2);
+    const past = [];  // what Undo goes back to
     let strokes = [], sample = null, pointer = null, due = 0;
 
     const canvas = element("canvas", {width: 4 * PAD, height: 4 * PAD, role: "img"});
@@ -198,10 +199,16 @@
       verdict.ariaBusy = String(pointer !== null);  // a screen reader waits until the pen is lifted
     }
     const update = () => { due ||= requestAnimationFrame(show); };
-    const change = (newStrokes, newSample = null) => {
+    const set = (newStrokes, newSample) => {
       [strokes, sample, pointer] = [newStrokes, newSample, null];  // a stroke under way ends here
       update();
     };
+    const change = (newStrokes, newSample = null) => {
+      past.push([strokes, sample]);
+      set(newStrokes, newSample);
+    };
+    const clear = () => { if (sample || strokes.length) change([]); };
+    const undo = () => { if (past.length) set(...past.pop()); };
     const take = (digit) => {
       const k = sample?.digit === digit ? (sample.k + 1) % each : 0;
       change([], {digit, k, image: picture(samples, digit * each + k), name: `test image ${k + 1} of ${each} of a ${digit}`});
@@ -232,7 +239,7 @@
       element("div", {className: "mgt-draw"}, canvas, hint), verdict,
       element("div", {className: "mgt-views"}, seen.node, ...(ideals ? [ideal.node] : [])),
       element("div", {className: "mgt-tools"},
-        button("Clear", () => change([])), button("Undo", () => change(strokes.slice(0, -1)))),
+        button("Clear", clear), button("Undo", undo)),
       element("div", {className: "mgt-samples", role: "group", ariaLabel: "Test images"},
         element("span", {textContent: "or take a test image, again for another:"}), ...digits),
       scores.node);
