@@ -10,7 +10,7 @@ __all__ = ['MATRIX', 'CONTENDERS', 'WORKS', 'Contender', 'Timing', 'inverse_comp
            'versions', 'duration', 'table', 'work_table', 'bench']
 
 # %% ../nbs/21_bench.ipynb #d06c347a
-import json
+import functools, json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Callable, NamedTuple
@@ -84,6 +84,7 @@ def broadcast_product(X, A):
     return (X[:, :, None] * A).sum(axis=1)
 
 # %% ../nbs/21_bench.ipynb #eb1d5b40
+@functools.cache
 def epoch_data():
     "Training images and labels: MNIST's, or the embedded digits repeated until there are 55,000."
     images, labels = load_mnist().train
@@ -245,12 +246,12 @@ class Report(NamedTuple):
     def save(self, path):
         "Write JSON."
         rows = [timing._asdict() for timing in self.timings]
-        Path(path).write_text(json.dumps(self._asdict() | {"timings": rows}, indent=1) + "\n")
+        Path(path).write_text(json.dumps(self._asdict() | {"timings": rows}, indent=1) + "\n", "utf-8")
 
     @classmethod
     def load(cls, path) -> "Report":
         "Read JSON."
-        report = cls(**json.loads(Path(path).read_text()))
+        report = cls(**json.loads(Path(path).read_text("utf-8")))
         return report._replace(timings=[Timing(**row) for row in report.timings])
 
 def measure(works=tuple(WORKS), runs: int=5) -> Report:

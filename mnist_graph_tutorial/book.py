@@ -6,8 +6,8 @@
 __all__ = ['DEBRIS', 'TOKEN', 'APART', 'FEW', 'FAR', 'names_of', 'choose', 'kernel', 'environment', 'marked', 'is_run', 'Runner',
            'Executed', 'execute', 'watch', 'progress', 'clock', 'failure', 'last_words', 'cleaned', 'clean_output',
            'shape', 'numbers_apart', 'pictures_apart', 'share_moved', 'blobs_apart', 'Change', 'changes', 'excerpt',
-           'unexcused', 'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'readme', 'save',
-           'settle_data', 'settle_device', 'run', 'earlier', 'run_each', 'show_line', 'table']
+           'unexcused', 'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'readme', 'put',
+           'save', 'settle_data', 'settle_device', 'run', 'earlier', 'run_each', 'show_line', 'table']
 
 # %% ../nbs/20_book.ipynb #1eccd952
 import base64, io, json, math, os, re, sys, tempfile, time
@@ -169,17 +169,17 @@ def numbers_apart(saved: str, fresh: str) -> float:
     return abs(a - b) / max(abs(a) / 20, abs(b) / 20, 1e-3)
 
 def pictures_apart(saved: str, fresh: str) -> float:
-    "How far pictures are apart: 1 is 6 % of their ink moved; no end where sizes differ or nearly all of it has moved."
+    "How far pictures are apart: 1 is 6 % of their ink moved; no end where sizes differ."
     a, b = (Image.open(io.BytesIO(base64.b64decode(text.partition(",")[2]))).convert("RGB") for text in (saved, fresh))
-    if a.size != b.size: return math.inf
-    moved = share_moved(*(np.asarray(picture.reduce(16), int) for picture in (a, b)))
-    return moved / .06 if moved < .9 else math.inf
+    return share_moved(a, b) / .06 if a.size == b.size else math.inf
 
-def share_moved(a: np.ndarray, b: np.ndarray) -> float:  # (rows, columns, 3) each: means over squares of pixels
+def share_moved(a: Image.Image, b: Image.Image) -> float:
     "The share of the ink of two pictures that is not where the other has it; ink is what differs from the commonest colour."
-    colours, count = np.unique(a.reshape(-1, 3), axis=0, return_counts=True)
-    a, b = a - colours[count.argmax()], b - colours[count.argmax()]
-    return abs(a - b).sum() / max(abs(a).sum() + abs(b).sum(), 1)
+    paper = max(a.getcolors(a.width * a.height))[1]
+    dots = max(1, min(16, *(side // 8 for side in a.size)))
+    a, b = (np.asarray(picture.reduce(dots), int) - paper for picture in (a, b))
+    moved = np.where(abs(a - b) < 4, 0, abs(a - b))  # a shade is no ink
+    return moved.sum() / max(abs(a).sum() + abs(b).sum(), 1)
 
 def blobs_apart(saved: str, fresh: str) -> float:
     "How far runs of encoded bytes are apart in length: 1 is a twentieth."
@@ -195,7 +195,7 @@ class Change(NamedTuple):
     told: str     # both, from where they part
 
 FEW = {"number": .05, "picture": .25}  # the share of a notebook's numbers and pictures that may be more than 1 apart
-FAR = {"number": 7, "picture": 2.5}    # and by how much
+FAR = {"number": 7, "picture": 1.2}    # and by how much
 
 def changes(saved: str, fresh: str) -> list[Change]:
     "Two outputs written out as text, compared part by part."
@@ -261,10 +261,16 @@ def readme() -> str:
     text = re.sub(r"(?<=\]\()(?=\w+\.ipynb)", "nbs/", text)
     return f"<!-- Made from nbs/index.ipynb; change that. -->\n\n{text}\n"
 
+def put(path: Path, text: str):
+    "Write a text file by rename."
+    staging = path.with_name(f".{path.name}.part")
+    staging.write_text(text, "utf-8")
+    os.replace(staging, path)
+
 def save(executed: list[Executed]):
     "Write executed notebooks back to where they were read from, and README.md."
-    for run in executed: run.path.write_text(nb2str(run.notebook))
-    (project() / "README.md").write_text(readme())
+    for run in executed: put(run.path, nb2str(run.notebook))
+    put(project() / "README.md", readme())
 
 # %% ../nbs/20_book.ipynb #0a5681c0
 def settle_data(
@@ -309,8 +315,10 @@ def run(
     return complete
 
 def earlier(out: Path) -> dict:
-    "Notebooks that another run has left in a directory, unless their code has changed since."
-    def code(path): return [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    "Notebooks that another run has left in a directory, unless they are damaged or their code has changed since."
+    def code(path):
+        try: return [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+        except (ValueError, nbformat.ValidationError): return None
     there = [(path, out / path.name) for path in notebooks() if (out / path.name).is_file()]
     return {path: copy for path, copy in there if code(path) == code(copy)}
 
@@ -319,7 +327,7 @@ def run_each(paths, env, out) -> list[Executed]:
     executed = []
     for path in paths:
         done = execute(path, env, show_line)
-        (out / path.name).write_text(nb2str(done.notebook))
+        put(out / path.name, nb2str(done.notebook))
         show_line(f"{bare_name(path):<18} {done.cells:>3} cells  {clock(done.seconds)}", end="\n")
         executed.append(done)
         if done.problem: break

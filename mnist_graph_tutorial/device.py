@@ -37,7 +37,7 @@ def use_device(
     "Choose the device before anything runs; `ValueError` for another name, `RuntimeError` where there is no GPU to use."
     name = name or os.environ.get("MNIST_GRAPH_DEVICE") or "auto"
     if name not in ("auto", "cpu", "gpu"): raise ValueError(f"device {name!r} is not one of auto, cpu, gpu")
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     if name == "gpu" and not gpus: raise RuntimeError("no GPU is visible to TensorFlow; use --device cpu")
     if name == "cpu": tf.config.set_visible_devices([], "GPU")
     return "gpu" if gpus and name != "cpu" else "cpu"

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['SIGNS', 'ASSIGN', 'PASS_ON', 'SAME_NUMBERS', 'SIZES', 'READS', 'CALLS', 'WORK', 'OPERATIONS', 'INFIX', 'shape_text',
-           'number_text', 'array_text', 'as_rows', 'array_picture', 'call_type', 'graph_inside', 'is_gradient',
-           'written_inputs', 'written_arguments', 'in_order', 'Reading', 'operations_text', 'alive', 'late_marked',
-           'used_outputs', 'kind_of_call', 'call_label', 'read_inside', 'behind', 'captured', 'arguments_of',
-           'results_of', 'read_function', 'all_values', 'node_values', 'grouped_graph', 'scope_groups', 'join_chains',
-           'neighbours_alone', 'closed', 'operation_count', 'shown_member', 'box_node', 'expression', 'short_name',
-           'operand', 'is_source', 'operands_of', 'sentence', 'phase', 'stepped', 'captions', 'drawings', 'list_html',
-           'counted', 'opened', 'GraphView', 'quoted', 'figure', 'parts_html', 'GraphSteps']
+           'number_text', 'array_text', 'range_text', 'as_rows', 'array_picture', 'call_type', 'graph_inside',
+           'is_gradient', 'written_inputs', 'written_arguments', 'in_order', 'Reading', 'operations_text', 'alive',
+           'late_marked', 'used_outputs', 'kind_of_call', 'call_label', 'read_inside', 'behind', 'captured',
+           'arguments_of', 'results_of', 'read_function', 'all_values', 'node_values', 'grouped_graph', 'scope_groups',
+           'join_chains', 'neighbours_alone', 'closed', 'operation_count', 'shown_member', 'box_node', 'expression',
+           'short_name', 'operand', 'is_source', 'operands_of', 'sentence', 'phase', 'stepped', 'captions', 'drawings',
+           'list_html', 'counted', 'opened', 'GraphView', 'quoted', 'figure', 'parts_html', 'GraphSteps']
 
 # %% ../nbs/14_graph_view.ipynb #35d7d12d
 import base64, collections, functools, html, io, re
@@ -42,8 +42,16 @@ def array_text(array) -> str:
     short = lambda a: number_text(a[()]) if a.ndim == 0 else f"[{', '.join(map(short, a))}]"
     if array.size <= 6 and len(short(array)) <= 22: return short(array)
     if array.dtype.kind not in "fiub": return f"{array.size:,} values"
-    low, high = number_text(array.min(), 2), number_text(array.max(), 2)
-    return f"all {low}" if low == high else f"{low} … {high}"
+    gaps = np.isnan(array)
+    if gaps.any() and not gaps.all(): return f"{gaps.sum():,} of {array.size:,} nan, else {range_text(array[~gaps])}"
+    return range_text(array)
+
+def range_text(array) -> str:
+    "The least and the greatest of many numbers, in as few figures as tell them apart."
+    ends = array.min(), array.max()
+    if not ends[0] < ends[1]: return f"all {number_text(ends[0], 2)}"
+    pairs = ([number_text(end, figures) for end in ends] for figures in range(2, 18))
+    return " … ".join(next(pair for pair in pairs if pair[0] != pair[1]))
 
 # %% ../nbs/14_graph_view.ipynb #f1100eb3
 def as_rows(array) -> np.ndarray:
@@ -307,7 +315,9 @@ def all_values(concrete, inputs) -> dict:  # tensor name -> array
     "The value of every tensor of a traced function; `ValueError` where an input has a shape but no values."
     graph, around = concrete.graph, captured(concrete)
     own = [tensor.name for tensor in concrete.inputs if tensor.name not in around]
-    given = dict(zip(own, (value for value in tf.nest.flatten(inputs) if isinstance(value, (tf.Tensor, tf.Variable, tf.TensorSpec)))))
+    values = [value for value in tf.nest.flatten(inputs) if isinstance(value, (tf.Tensor, tf.Variable, tf.TensorSpec))]
+    if len(values) != len(own): raise ValueError("one variable given twice, sparse or ragged inputs cannot be stepped through")
+    given = dict(zip(own, values))
     for name, value in given.items():
         if isinstance(value, tf.TensorSpec): raise ValueError(f"{name.split(':')[0]} has a shape but no values to step through")
     feeds = {name: tf.Variable(value) if isinstance(value, tf.Variable) else value for name, value in (around | given).items()}

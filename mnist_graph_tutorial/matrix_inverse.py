@@ -236,4 +236,6 @@ def newton_schulz(
     "Invert A by the iteration of Newton and Schulz; `ValueError` for what has no inverse."
     A = check_matrix(A, dtype)
     check_counts(steps=steps)
-    return learned(A, *iteration(steps)(tf.constant(A)))
+    found = learned(A, *iteration(steps)(tf.constant(A)))
+    if not np.isfinite(found.losses[-1]): raise ValueError("the numbers of the matrix are too large or too small to be squared")
+    return found

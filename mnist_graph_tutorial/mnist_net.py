@@ -207,32 +207,36 @@ def evaluate(
 
 # %% ../nbs/03_mnist_net.ipynb #ed872762
 def digest(*arrays) -> str:
-    "Eight letters that are not the same for other arrays."
+    "Eight hexadecimal digits that other arrays hardly ever have."
     code = hashlib.sha256()
-    for array in arrays: code.update(np.ascontiguousarray(array))
+    for array in map(np.ascontiguousarray, arrays):
+        code.update(f"{array.dtype}{array.shape}".encode())
+        code.update(array)
     return code.hexdigest()[:8]
 
 def settings_in_words(net: MnistNet, training: Split, batch_size, learning_rate, seed, loss) -> str:
-    "All that decides what is learned, but for the number of epochs."
+    "All that decides what is learned, but for the weights at the start and the number of epochs; of the loss, its name."
     return (f"{len(training.labels)} images {digest(*training)}, {net.b1.shape[0]} hidden units, batch size {batch_size}, "
             f"learning rate {learning_rate}, seed {seed}, {getattr(loss, '__qualname__', loss)}")
 
-def write_checkpoint(directory, net: MnistNet, rows: list, settings: str):
+def write_checkpoint(directory, weights: Weights, rows: list, settings: str, trail: list):
     "Put weights and history so far into a directory, by rename."
-    weights = {name: w.numpy() for name, w in net.weights._asdict().items()}
-    write_arrays(Path(directory) / "checkpoint.npz", **weights, rows=np.array(rows, np.float32), settings=settings)
+    arrays = {name: np.asarray(w) for name, w in weights._asdict().items()}
+    write_arrays(Path(directory) / "checkpoint.npz", **arrays, rows=np.array(rows, np.float32), settings=settings, trail=trail)
 
-def resume(directory, net: MnistNet, settings: str, epochs: int) -> list: # rows of the history so far
-    "Take up a checkpoint where there is one; `ValueError` where it is damaged, of another training or past `epochs`."
-    path = Path(directory) / "checkpoint.npz"
-    if not path.is_file(): return []
+def resume(directory, net: MnistNet, settings: str, epochs: int) -> tuple:
+    """Take up a checkpoint where there is one; `ValueError` where it is damaged, of another training or past `epochs`.
+    Returns the rows of the history so far, and the trail: digests of the weights at the start and after each epoch."""
+    path, own = Path(directory) / "checkpoint.npz", digest(*net.weights)
+    if not path.is_file(): return [], [own]
     arrays = read_arrays(path)
-    weights, rows = read_weights(arrays, path), arrays.get("rows")
-    if str(arrays.get("settings")) != settings or rows is None or weights.b1.shape != net.b1.shape:
+    weights, rows, trail = read_weights(arrays, path), arrays.get("rows"), arrays.get("trail")
+    if str(arrays.get("settings")) != settings or rows is None or trail is None or weights.b1.shape != net.b1.shape:
         raise ValueError(f"{path}: is of another training ({arrays.get('settings')}, not {settings})")
+    if own not in trail: raise ValueError(f"{path}: is of a training that began with other weights than this network's")
     if len(rows) > epochs: raise ValueError(f"{path}: holds {len(rows)} epochs, more than the {epochs} asked for")
     net.assign(weights)
-    return [tuple(row) for row in rows]
+    return [tuple(row) for row in rows], trail.tolist()
 
 # %% ../nbs/03_mnist_net.ipynb #51847231
 class History(NamedTuple):
@@ -270,7 +274,7 @@ def train(
     run = epoch if strategy is None else functools.partial(epoch_on, strategy)
     if strategy: check_strategy(strategy, batch_size)
     settings = settings_in_words(net, training, batch_size, learning_rate, seed, loss) if checkpoint or strategy else ""
-    rows = resume(checkpoint, net, settings, epochs) if checkpoint else []
+    rows, trail = resume(checkpoint, net, settings, epochs) if checkpoint else ([], [])
     if strategy: check_agreement(strategy, f"{settings}, {epochs} epochs, {len(rows)} of them done, {digest(*net.weights)}")
     images, labels, *watched = map(tf.constant, (*training, *test))
     bar, rate, weights = Progress(epochs, "epochs"), tf.constant(learning_rate, tf.float32), net.weights
@@ -278,9 +282,10 @@ def train(
         weights, cost = run(weights, images, labels, shuffled(len(images), seed, k), rate, loss, batch_size)
         row = tuple(map(float, (cost, *scores(weights, *watched, loss))))
         if not np.isfinite(row).all(): raise ValueError(f"epoch {k + 1} diverged; take a learning_rate below {learning_rate}")
-        net.assign(weights)
         rows.append(row)
-        if checkpoint and is_chief(strategy): write_checkpoint(checkpoint, net, rows, settings)
+        if checkpoint: trail.append(digest(*weights))
+        if checkpoint and is_chief(strategy): write_checkpoint(checkpoint, weights, rows, settings, trail)
+        net.assign(weights)
         if each: each(k + 1, rows[-1])
         bar.update(k + 1, f"cost {rows[-1][0]:.4f}")
     bar.done(f"Epoch {epochs} had a mean cost of {rows[-1][0]:.4f}.")

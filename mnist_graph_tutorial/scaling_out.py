@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STRATEGIES', 'LOST', 'split_cpu', 'worker_config', 'strategy_for', 'multiworker', 'stoppable', 'mirrored',
-           'train_command', 'again', 'free_addresses', 'start_worker', 'step_seconds']
+           'train_command', 'check_places', 'again', 'free_addresses', 'start_worker', 'step_seconds']
 
 # %% ../nbs/07_scaling_out.ipynb #bf654b9b
 import contextlib, json, os, signal, socket, subprocess, sys, threading
@@ -86,8 +86,7 @@ def train_command(
     "Train the network from the command line; `RuntimeError` where another worker is lost."
     use_device(device)
     if seed < 0: raise ValueError(f"seed is {seed}; it cannot be negative")
-    if save and check_place(save) == Path(os.path.realpath(checkpoint or "")) / "checkpoint.npz":
-        raise ValueError(f"{save} is the checkpoint itself; save the network under another name")
+    check_places(save, checkpoint)
     chosen, digits, net = strategy_for(strategy, devices), load_mnist(data), MnistNet(hidden=hidden, seed=seed)
     chief = is_chief(chosen)
     clear = "\r\x1b[K" if sys.stderr.isatty() and sys.stdout.isatty() else ""  # of the line that shows progress
@@ -99,11 +98,18 @@ def train_command(
                          checkpoint=checkpoint, strategy=chosen, each=tell if chief else None)
     except LOST: raise RuntimeError("another worker was lost; start all workers again" + again(checkpoint)) from None
     if chief and not told: print(f"{checkpoint} is at epoch {epochs} already; test accuracy {history.test_accuracy[-1]:.2%}")
-    if save and chief: net.save(save)
+    if save is not None and chief: net.save(save)
     return history
 
 # %% ../nbs/07_scaling_out.ipynb #d2ed3f6d
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
+
+def check_places(save, checkpoint):
+    "`ValueError` or `OSError` where network and checkpoint cannot both be kept."
+    kept = Path(os.path.realpath(checkpoint)) if checkpoint else None
+    if kept and kept.is_file(): raise NotADirectoryError(f"{checkpoint} is a file; a checkpoint needs a directory")
+    if save is not None and check_place(save) in (kept, kept and kept / "checkpoint.npz"):
+        raise ValueError(f"{save} is the checkpoint itself; save the network under another name")
 
 def again(checkpoint) -> str:
     "What starting again means."

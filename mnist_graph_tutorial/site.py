@@ -293,12 +293,12 @@ def read_pages(paths) -> list[Page]:
 def write_pages(out, pages):
     "Fill the template for each page."
     common = dict(pages=pages, policy=POLICY, card=card_tags(), settings=get_config(), **{name.replace(".", "_"):
-                  (STATIC / name).read_text() for name in ("book.css", "book.js", "search.js")})
+                  (STATIC / name).read_text("utf-8") for name in ("book.css", "book.js", "search.js")})
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):
         text = template().render(page=page, before=before, after=after, links=notebook_links(page.path), **common)
-        (out / page.file).write_text(text)
+        (out / page.file).write_text(text, "utf-8")
         if page.path.parent.resolve() != out.resolve(): shutil.copy(page.path, out)
-    (out / "search.html").write_text(template().render(page=search_page(pages), index=search_index(pages), **common))
+    (out / "search.html").write_text(template().render(page=search_page(pages), index=search_index(pages), **common), "utf-8")
 
 # %% ../nbs/23_site.ipynb #04b074f6
 def search_index(pages) -> str:  # JSON that can stand in a <script>
@@ -339,13 +339,13 @@ def post_render(
         write_card(site)
         card = card_tags()
     for page in site.rglob("*.html"):
-        text = without_strangers(page.read_text())
+        text = without_strangers(page.read_text("utf-8"))
         policy = f'<meta http-equiv="Content-Security-Policy" content="{QUARTO_POLICY}">'
         text = re.sub(r'<meta (?:property="og|name="twitter):(?:image|card)[^>]*>', "", text.replace(policy, ""))
         text = re.sub(r"<head[^>]*>", lambda head: f"{head[0]}{policy}{card}", text, count=1)
         if page.name in links: text = with_links(text, *links[page.name], page.parent)
-        page.write_text(text)
-    for style in site.rglob("*.css"): style.write_text(without_strangers(style.read_text()))
+        page.write_text(text, "utf-8")
+    for style in site.rglob("*.css"): style.write_text(without_strangers(style.read_text("utf-8")), "utf-8")
 
 def with_links(text: str, notebook: Path, links: dict, directory: Path) -> str:
     "Links to download and to run the notebook, below the title of a page."

@@ -52,11 +52,13 @@ def test_words_that_are_not_understood(words, capsys):
     (["run", "--data", "{empty}"], "no file train-images-idx3-ubyte"),
     (["run", "--data", "{short}"], "the header announces"),
     (["lab", "--data", "{empty}"], "no file train-images-idx3-ubyte"),
+    (["lab", "--data", "digits", "--device", "gpu"], "no GPU is visible"),
     (["train", "--data", "digits", "--epochs", "0"], "epochs is 0"),
     (["train", "--data", "digits", "--strategy", "multiworker"], "TF_CONFIG"),
     (["bench", "--only", "invers"], "invers is not one of inverse, epoch, images"),
-], ids=["chapter", "directory", "empty", "short", "lab", "epochs", "workers", "work"])
-def test_what_cannot_be_done_is_said_in_one_line(words, says, tmp_path):
+], ids=["chapter", "directory", "empty", "short", "lab", "lab gpu", "epochs", "workers", "work"])
+def test_what_cannot_be_done_is_said_in_one_line(words, says, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     (tmp_path / "empty").mkdir(); (tmp_path / "short").mkdir()
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         dimensions = 3 if "images" in name else 1
@@ -103,7 +105,7 @@ def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
             if answer is KeyboardInterrupt: raise answer
             return answer
     monkeypatch.setattr(subprocess, "Popen", Server)
-    monkeypatch.setattr(data, "read_directory", lambda path: seen.update(read=path))
+    monkeypatch.setattr(data, "load_mnist", lambda source: seen.update(read=source))
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--data", "here", "--device", "cpu", "--", "--no-browser", "--port=9"]) == 3
     assert seen["command"] == [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=9"]

@@ -3,6 +3,7 @@ import re, xml.etree.ElementTree as ET
 import numpy as np, pytest
 from mnist_graph_tutorial.device import compiled
 from mnist_graph_tutorial.graph_basics import graph_of
+from mnist_graph_tutorial.graph_view import array_text
 from mnist_graph_tutorial.layered import Node, arrange, crossings, best_order, half_size, svg_text
 import tensorflow as tf
 
@@ -27,6 +28,16 @@ def test_inputs_left_to_their_defaults_are_inputs_too():
     for f in (positional, named, tf.function(positional)):
         view = graph_of(f, THREE[1])
         assert labels(view, "input") == ["x", "z", "y"] and last(view) == "returns 4"
+
+def test_what_cannot_be_stepped_through_is_said_in_one_line(a):
+    ragged = tf.ragged.constant([[1.], [2., 3.]])
+    for view in (graph_of(lambda u, v: u * v, a, a), graph_of(lambda x: x.values * 2, ragged)):
+        with pytest.raises(ValueError, match="^one variable given twice, sparse or ragged inputs cannot"): view.steps()
+
+@pytest.mark.parametrize("numbers, text", [
+    ([1, 2, 3, 4, 5, 6, 7, np.nan], "1 of 8 nan, else 1 … 7"), ([np.nan] * 8, "all nan"), (np.linspace(.996, 1.004, 9), "0.996 … 1"),
+    (np.linspace(100, 104, 9), "100 … 104"), ([1.] * 9, "all 1"), ([True] * 8 + [False], "False … True"), ([np.inf] * 8, "all inf")])
+def test_many_numbers_are_told_by_their_ends(numbers, text): assert array_text(np.array(numbers)) == text
 
 def test_values_leave_variables_alone_and_agree_with_a_call(a):
     def step(x):

@@ -6,7 +6,7 @@ from mnist_graph_tutorial import mnist_net
 from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.device import traces
 from mnist_graph_tutorial.mnist_net import (
-    MnistNet, activity, confusion, descend, epoch, evaluate, kept_at, post_cross_entropy, scores, shuffled, slope,
+    MnistNet, activity, confusion, descend, digest, epoch, evaluate, kept_at, post_cross_entropy, scores, shuffled, slope,
     softmax_cross_entropy, train, train_in_session, trained)
 import tensorflow as tf
 
@@ -247,9 +247,28 @@ def test_an_interrupted_training_ends_where_a_whole_one_does(tmp_path):
         if number < 5:
             with pytest.raises(Interrupted):
                 train(MnistNet(hidden=11), FEW, **settings, checkpoint=directory, each=interrupt_at(number))
-        net = MnistNet(hidden=11, seed=number)
+        net = MnistNet(hidden=11)
         assert same(train(net, FEW, **settings, checkpoint=directory), history)
         assert same(net.weights, whole.weights)
+
+def test_an_interrupted_network_itself_can_go_on(tmp_path):
+    whole, net, settings = MnistNet(hidden=11), MnistNet(hidden=11), dict(epochs=3, batch_size=50)
+    history = train(whole, FEW, **settings)
+    for number in (1, 2):
+        with pytest.raises(Interrupted): train(net, FEW, **settings, checkpoint=tmp_path, each=interrupt_at(number))
+    assert same(train(net, FEW, **settings, checkpoint=tmp_path), history) and same(net.weights, whole.weights)
+    assert same(train(MnistNet(hidden=11), FEW, **settings, checkpoint=tmp_path), history)
+
+def test_a_training_goes_on_after_a_checkpoint_could_not_be_written(tmp_path, monkeypatch):
+    whole, net, settings = MnistNet(hidden=11), MnistNet(hidden=11), dict(epochs=3, batch_size=50)
+    history, write, calls = train(whole, FEW, **settings), mnist_net.write_arrays, []
+    def full_disk(path, **arrays):
+        calls.append(path)
+        if len(calls) == 2: raise OSError(28, "No space left on device")
+        write(path, **arrays)
+    monkeypatch.setattr(mnist_net, "write_arrays", full_disk)
+    with pytest.raises(OSError, match="No space"): train(net, FEW, **settings, checkpoint=tmp_path)
+    assert same(train(net, FEW, **settings, checkpoint=tmp_path), history) and same(net.weights, whole.weights)
 
 @pytest.mark.parametrize("other", [
     dict(epochs=1), dict(batch_size=60), dict(learning_rate=.2), dict(seed=1), dict(loss=softmax_cross_entropy)])
@@ -259,7 +278,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, other):
     net, before = MnistNet(hidden=11), MnistNet(hidden=11).weights
     with pytest.raises(ValueError, match="checkpoint.npz"): train(net, FEW, **settings | other)
     assert same(before, net.weights)
-    with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=12), FEW, **settings)
+    for start in (dict(hidden=12), dict(hidden=11, seed=1), dict(hidden=11, initial="he")):
+        with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(**start), FEW, **settings)
     with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), DIGITS, **settings)
     turned = FEW._replace(train=Split(FEW.train.images, FEW.train.labels[::-1]))
     with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), turned, **settings)
@@ -272,6 +292,10 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     for damaged in (raw[:-100], raw[:20], b"", (tmp_path / "no history").read_bytes()):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), FEW, epochs=2, **settings)
+
+def test_a_digest_tells_arrays_apart_by_shape_and_type_too():
+    arrays = [np.zeros(4, np.float32), np.zeros((2, 2), np.float32), np.zeros(4, np.int32), np.zeros(2, np.float64)]
+    assert len({digest(array) for array in arrays} | {digest(arrays[0][:2], arrays[0][2:])}) == 5
 
 # the cache
 

@@ -139,7 +139,17 @@ def test_a_place_that_cannot_be_saved_to_is_refused_before_training(tmp_path, ca
     with pytest.raises(OSError, match="is a directory"): train_command(data="digits", epochs=1, save=tmp_path)
     with pytest.raises(ValueError, match="the checkpoint itself"):
         train_command(data="digits", epochs=1, checkpoint=tmp_path, save=tmp_path / "checkpoint.npz")
+    with pytest.raises(ValueError, match="the checkpoint itself"):
+        train_command(data="digits", epochs=1, checkpoint=tmp_path / "new", save=tmp_path / "new")
+    with pytest.raises(OSError, match="is a directory"): train_command(data="digits", epochs=1, save="")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="a checkpoint needs a directory"): train_command(data="digits", epochs=1, checkpoint=tmp_path / "file")
     assert capsys.readouterr().out == ""
+
+def test_a_network_may_be_called_checkpoint_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train_command(data="digits", epochs=1, hidden=5, save="checkpoint.npz")
+    assert MnistNet.load("checkpoint.npz").w1.shape == (784, 5)
 
 def test_the_command_trains_and_saves(tmp_path, capsys):
     history = train_command(data="digits", epochs=2, hidden=20, save=tmp_path / "net.npz")

@@ -1,6 +1,7 @@
 // Light and dark: what the system prefers, until the reader chooses.
 const theme = document.getElementById("site-theme"), root = document.documentElement;
-const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+const preferred = matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : preferred.matches;
 const name = () => { theme.textContent = isDark() ? "Light pages" : "Dark pages" };
 theme.hidden = false;
 theme.onclick = () => {
@@ -8,6 +9,7 @@ theme.onclick = () => {
   try { localStorage.theme = root.dataset.theme } catch {}
   name();
 };
+preferred.addEventListener("change", name);
 name();
 
 // What scrolls sideways can be reached from the keyboard.
