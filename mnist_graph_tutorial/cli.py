@@ -41,9 +41,9 @@ def lab(args) -> int:
     finally: signal.signal(signal.SIGTERM, kept)
 
 def ended(server: subprocess.Popen) -> int:
-    "Wait for JupyterLab; its exit status."
+    "Wait for JupyterLab; its exit status, as a shell counts it."
     while True:
-        try: return server.wait()
+        try: return status if (status := server.wait()) >= 0 else 128 - status
         except KeyboardInterrupt: pass  # JupyterLab was told too: it asks whether to stop, and tidies up
 
 def settled(data: str) -> str:

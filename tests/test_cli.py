@@ -113,6 +113,18 @@ def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
     assert seen["env"]["MNIST_GRAPH_DATA"] == str(tmp_path / "here") and seen["env"]["MNIST_GRAPH_DEVICE"] == "cpu"
     assert seen["env"]["PYTHONPATH"].split(os.pathsep)[0] == str(project())
 
+def test_lab_ends_its_server_when_it_is_ended(tmp_path):
+    (tmp_path / "jupyterlab.py").write_text("import os, pathlib, time; pathlib.Path('PID').write_text(str(os.getpid())); time.sleep(60)"
+                                            .replace("PID", str(tmp_path / "pid")))
+    env = os.environ | dict(PYTHONPATH=f"{tmp_path}{os.pathsep}{project()}")
+    process = subprocess.Popen([sys.executable, "-c", MAIN, "lab", "--data", "digits"], env=env)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "pid").exists() and time.monotonic() < deadline: time.sleep(.1)
+    time.sleep(.5)
+    process.terminate()
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert not alive(int((tmp_path / "pid").read_text()))
+
 def test_train_trains_and_saves(tmp_path):
     words = ["--data", "digits", "--device", "cpu", "--epochs", "2", "--hidden", "20", "--batch-size", "50", "--seed", "3"]
     done = call("train", *words, "--save", str(tmp_path / "net.npz"), cwd=tmp_path)
