@@ -165,7 +165,7 @@ NOTICE = ("Using scikit-learn's 1,797 small digits in place of MNIST. For the re
 def load_mnist(
     source: str="auto",      # "auto", "mnist" (cache or download), "digits" (embedded), or a directory with the four files
     *,
-    validation: int=5_000,   # the first so many training images are held out; with few images, at most a tenth of them
+    validation: int=5_000,   # the first so many training images are held out, at most a tenth of them
     cache_dir=None,          # where a download is kept; the user's cache directory if not given
 ) -> Mnist:                  # images (n, 784) float32 in [0, 1], labels (n,) int32
     "Load the digits; `FileNotFoundError`, `OSError` or `ValueError` say what is wrong with a source that was asked for."

@@ -178,13 +178,13 @@ def half_size(node) -> tuple[float, float]:
     return max(wide, 17), high / 2 + (2 if node.kind == "constant" else 7)
 
 # %% ../nbs/13_layered.ipynb #bb956ea4
-def constants_beside(nodes) -> tuple[dict, dict]:  # names of consumers -> constants to their left, and to their right
-    "The constants that are drawn beside their only consumer: a first argument to its left, others to its right."
+def constants_beside(nodes) -> tuple[dict, dict]:  # names of consumers -> the constant to their left, and to their right
+    "The constants that are drawn beside their only consumer: a first argument to its left, the first of the others to its right."
     out, left, right = consumers(nodes), {}, {}
     for node in (node for node in nodes if node.kind == "constant" and not node.inputs and len(out[node.name]) == 1):
         consumer = next(other for other in nodes if node.name in other.inputs)
         side = left if consumer.inputs[0] == node.name else right
-        side.setdefault(consumer.name, []).append(node)
+        side.setdefault(consumer.name, node)
     return left, right
 
 # %% ../nbs/13_layered.ipynb #f8f04de5
@@ -245,7 +245,7 @@ def arrange(
 ) -> Drawing:
     "Lay out a graph."
     beside = constants_beside(nodes)
-    aside = {node.name for side in beside for constants in side.values() for node in constants}
+    aside = {node.name for side in beside for node in side.values()}
     main = [node._replace(inputs=tuple(n for n in node.inputs if n not in aside)) for node in nodes if node.name not in aside]
     row, first = row_numbers(main)
     pieces, rows = edge_pieces(main, row), [[] for _ in range(max(row.values(), default=-1) + 1)]
@@ -260,8 +260,8 @@ def arrange(
 
 # %% ../nbs/13_layered.ipynb #0dc9c172
 def rooms(nodes, beside, size) -> tuple[dict, dict]:
-    "How much room each node needs to its left and to its right: for itself, constants beside it, and its note."
-    extra = [{name: sum(BESIDE + 2 * half_size(node)[0] for node in constants) for name, constants in side.items()} for side in beside]
+    "How much room each node needs to its left and to its right: for itself, a constant beside it, and its note."
+    extra = [{name: BESIDE + 2 * half_size(node)[0] for name, node in side.items()} for side in beside]
     out = consumers(nodes)
     note = {node.name: 10 + len(node.note) * DIGIT if out[node.name] else 0 for node in nodes}
     left = {node.name: size[node.name][0] + extra[0].get(node.name, 0) for node in nodes}
@@ -310,15 +310,12 @@ def lines_between(nodes, main, row, found, offset, beside, width, height) -> Dra
 def aside(constants, way, nodes, found, edges):
     "Spots and edges of the constants that stand to the left (-1) or to the right (1) of their consumers."
     for node in (node for node in nodes if node.name in constants):
-        spot, reach = found[node.name], half_size(node)[0]
-        middle = (spot.start + spot.end) / 2
-        edge = spot.x + way * reach
-        for constant in constants[node.name]:
-            wide, high = half_size(constant)
-            x = spot.x + way * (reach + BESIDE + wide)
-            found[constant.name] = Spot(x, middle - high, middle + high, middle - high, middle + high)
-            edges[constant.name, node.name] = f"M{pixels(x - way * wide, middle)}H{pixels(edge)}", (edge, middle, 90 - 90 * -way)
-            reach += BESIDE + 2 * wide
+        spot, constant = found[node.name], constants[node.name]
+        wide, high = half_size(constant)
+        middle, edge = (spot.start + spot.end) / 2, spot.x + way * half_size(node)[0]
+        x = edge + way * (BESIDE + wide)
+        found[constant.name] = Spot(x, middle - high, middle + high, middle - high, middle + high)
+        edges[constant.name, node.name] = f"M{pixels(x - way * wide, middle)}H{pixels(edge)}", (edge, middle, 90 - 90 * -way)
 
 # %% ../nbs/13_layered.ipynb #dfe374b4
 def rounded(w, h, r) -> str:

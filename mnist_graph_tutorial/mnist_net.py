@@ -405,6 +405,6 @@ def trained(
 
 def kept_at(data: Mnist, *, seed: int=0, epochs: int=50) -> Path:
     "Where `trained` keeps its network: named by a digest of all that decides the weights."
-    parts = (post_initial, hidden_layer, output_layer, post_cross_entropy, descend, shuffled, sweep, train)
-    code = "".join(map(inspect.getsource, parts)) + f"{seed}{epochs}{tf.__version__}{tf.config.get_visible_devices()}"
+    parts = (MnistNet.__init__, post_initial, hidden_layer, output_layer, post_cross_entropy, descend, shuffled, sweep, train)
+    code = "".join(map(inspect.getsource, parts)) + f"{seed} {epochs} {tf.__version__} {tf.config.get_visible_devices()}"
     return cache_directory() / "nets" / f"{digest(code.encode(), *data.train)}.npz"

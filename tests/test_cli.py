@@ -138,7 +138,10 @@ def test_settings_are_handed_on_by_the_names_that_functions_have(name):
     function = dict(train=scaling_out.train_command, bench=bench.bench)[name]
     names = dict(only="works", json="json_file")
     given = {names.get(key, key) for key in vars(parser().parse_args([name]))} - {"command"}
-    assert given == set(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    assert given == set(parameters)
+    told = {names.get(key, key): value for key, value in vars(parser().parse_args([name])).items()}
+    assert all(parameter.default in (told[key], ()) for key, parameter in parameters.items())
 
 @pytest.fixture
 def sleeping_book(tmp_path):

@@ -1,5 +1,5 @@
 """Drawings made into MNIST's kind of picture, weights in 8 bits, and what a DigitPad refuses."""
-import re
+import base64, json, re
 import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -37,6 +37,18 @@ def test_place_and_size_of_the_sheet_do_not_matter(seed):
     image = normalise_drawing(drawing)
     np.testing.assert_allclose(normalise_drawing(np.pad(drawing, ((7, 40), (31, 2)))), image, atol=1e-6)
     np.testing.assert_allclose(normalise_drawing(np.kron(drawing, np.ones((3, 3)))), image, atol=1e-6)
+
+def test_the_page_gets_the_network_the_samples_and_the_ideal_images(net, data):
+    ideals = np.random.default_rng(0).random((10, 784))
+    page = json.loads(re.search(r'<script type="application/json">(.*?)</script>', DigitPad(net, data.test, ideals)._repr_html_(), re.S)[1])
+    numbers = lambda text, kind: np.frombuffer(base64.b64decode(text), kind)
+    np.testing.assert_allclose(numbers(page["ideals"], np.uint8) / 255, ideals.ravel(), atol=1 / 255)
+    np.testing.assert_allclose(numbers(page["samples"], np.uint8) / 255, telling_samples(net, data.test).ravel(), atol=1 / 255)
+    for layer, weights, biases in zip(page["layers"], (net.w1, net.w2), (net.b1, net.b2)):
+        whole = numbers(layer["weights"], np.int8).reshape(weights.shape) * numbers(layer["scales"], "<f4")
+        np.testing.assert_allclose(whole, weights, atol=np.abs(weights).max() / 127)
+        assert np.array_equal(numbers(layer["biases"], "<f4"), biases)
+    assert page["bright"] == pytest.approx(np.quantile(net.hidden(data.test.images), .99), abs=1e-3)
 
 def test_a_second_time_changes_nothing():
     image = normalise_drawing(scrawl(1))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from mnist_graph_tutorial import fingerprints as chapter
 from mnist_graph_tutorial.data import Split
-from mnist_graph_tutorial.fingerprints import (contributions, draw_decision, favourites, fingerprints, group_ends, margins, purity,
-                                               running_sums, similarity, tsne_map, unit_order)
+from mnist_graph_tutorial.fingerprints import (columns, contributions, draw_decision, favourites, fingerprints, group_ends, margins,
+                                               purity, running_sums, similarity, tsne_map, unit_order)
 from mnist_graph_tutorial.mnist_net import MnistNet
 
 def split_of(labels, seed=0):
@@ -170,6 +170,30 @@ def test_a_decision_is_drawn_up_to_the_logits(hidden):
     logits = net(SPLIT.images[5:6])[0].numpy()
     np.testing.assert_allclose(ends, np.sort(logits), atol=1e-3)
     assert [text.get_text() for text in chart.texts] == [str(digit) for digit in np.argsort(logits)[[-1, -2]]]
+
+def test_every_part_of_a_decision_shows_what_it_says():
+    net, image = MnistNet(hidden=50, seed=1), SPLIT.images[5]
+    prints, vector = fingerprints(net, SPLIT), net.hidden(SPLIT.images[5:6])[0].numpy()
+    order = unit_order(prints.means)
+    order = order[(prints.means.max(axis=0) + vector)[order] > 0]
+    figure = draw_decision(prints, image)
+    figure.canvas.draw()
+    picture, strip, table, beside, chart = figure.axes
+    assert np.array_equal(picture.images[0].get_array(), image.reshape(28, 28))
+    assert np.array_equal(strip.images[0].get_array()[0], vector[order])
+    assert np.array_equal(table.images[0].get_array(), prints.means[:, order]) and table.images[0].origin == "upper"
+    bars = {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in beside.patches}
+    np.testing.assert_allclose([bars[digit] for digit in range(10)], np.linalg.norm(prints.means - vector, axis=1), rtol=1e-5)
+    assert beside.get_ylim() == table.get_ylim()
+    sums, middle = running_sums(net.weights, vector, order), len(order) // 2
+    np.testing.assert_allclose(sorted(line.get_ydata()[middle] for line in chart.get_lines()), np.sort(sums[middle]), rtol=1e-5)
+    names = {text.get_text(): tick for text, tick in zip(chart.get_xticklabels(), chart.get_xticks())}
+    own = {str(digit): np.flatnonzero(favourites(prints.means)[order] == digit).mean() for digit in range(10) if str(digit) in names}
+    assert len(own) > 5 and all(abs(names[digit] - place) < 3 for digit, place in own.items())
+
+def test_columns_are_means_of_neighbours():
+    assert columns(np.arange(60.)[:, None])[:, 0].tolist() == [2 * k + .5 for k in range(30)]
+    assert np.array_equal(columns(np.arange(6.).reshape(3, 2)), np.arange(6.).reshape(3, 2))
 
 def test_a_decision_is_drawn_against_any_rival():
     net, image = MnistNet(hidden=50, seed=1), SPLIT.images[5]

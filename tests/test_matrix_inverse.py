@@ -155,3 +155,16 @@ def test_solutions_of_the_exercises():
     assert np.abs(names["A"] @ names["X"] - np.eye(10)).sum() < 5
     exec(solutions[2], names)
     assert names["measured"] == pytest.approx(names["predicted"], rel=0.02)
+
+def test_momentum_takes_the_steps_that_numpy_takes():
+    A, rate = random_matrix(0, 3).astype(float), 1e-4
+    X, stride = np.zeros((3, 3)), np.zeros((3, 3))
+    for _ in range(3):
+        stride = .9 * stride - rate * 2 * (X @ A - np.eye(3)) @ A.T
+        X = X + stride
+    np.testing.assert_allclose(learn_inverse(A, method="squared", steps=3, learning_rate=rate, dtype="float64").X, X, rtol=1e-9)
+
+def test_newton_schulz_starts_small_enough_for_a_lopsided_matrix():
+    A = np.eye(10)
+    A[:, 0] = 1
+    assert newton_schulz(A).losses[-1] < 1e-9 and newton_schulz(A.T).losses[-1] < 1e-9

@@ -15,6 +15,20 @@ FEW = DIGITS._replace(train=Split(*(part[:300] for part in DIGITS.train)))
 
 def same(a, b): return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
+# the start, and the loss
+
+def test_weights_start_as_widely_spread_as_they_should():
+    spreads = lambda initial: [float(np.std(w)) for w in MnistNet(initial=initial).weights]
+    for found, right, share in zip(spreads("post"), (.03, 1, .03, 1), (.02, .15, .05, .5)): assert abs(found / right - 1) < share
+    np.testing.assert_allclose(spreads("he"), [(2 / 784) ** .5, 0, (2 / 300) ** .5, 0], rtol=.05)
+
+def test_the_loss_of_2018_is_clipped_where_it_was():
+    sure = tf.constant([[100.] + [0.] * 9])
+    right, wrong = (float(post_cross_entropy(sure, tf.constant([digit]))) for digit in (0, 1))
+    ceiling = float(np.float32(0.9999999))
+    np.testing.assert_allclose(right, -np.log(ceiling), rtol=.01, atol=1e-7)
+    np.testing.assert_allclose(wrong, -np.log(1e-10) - np.log(1 - ceiling), rtol=.01)
+
 # the file
 
 def test_load_gives_back_what_was_saved(tmp_path):
@@ -312,16 +326,19 @@ def count_trainings(monkeypatch):
 
 def test_trained_trains_once(cache, monkeypatch):
     calls = count_trainings(monkeypatch)
-    first, second = trained(FEW, epochs=2), trained(FEW, epochs=2)
+    first, second = trained(FEW, seed=3, epochs=2), trained(FEW, seed=3, epochs=2)
     assert same(first.weights, second.weights) and len(calls) == 2
-    by_hand = MnistNet()
-    train(by_hand, FEW, epochs=2)
+    by_hand = MnistNet(seed=3)
+    train(by_hand, FEW, seed=3, epochs=2)
     assert same(first.weights, by_hand.weights)
 
-def test_what_decides_the_weights_decides_the_name(cache):
+def test_what_decides_the_weights_decides_the_name(cache, monkeypatch):
     changed = FEW._replace(train=Split(FEW.train.images, FEW.train.labels[::-1].copy()))
     names = {kept_at(FEW), kept_at(FEW, seed=1), kept_at(FEW, epochs=2), kept_at(DIGITS), kept_at(changed)}
     assert len(names) == 5 and all(cache in name.parents for name in names) and kept_at(FEW) in names
+    assert kept_at(FEW, seed=1, epochs=15) != kept_at(FEW, seed=11, epochs=5)
+    monkeypatch.setattr(mnist_net, "shuffled", interrupt_at)
+    assert kept_at(FEW) not in names
 
 def test_a_damaged_cache_is_trained_again(cache, monkeypatch):
     calls, whole = count_trainings(monkeypatch), trained(FEW, epochs=1)

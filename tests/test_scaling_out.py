@@ -173,6 +173,19 @@ def resolver(task_type, task_id, *jobs):
     known = SimpleNamespace(task_type=task_type, task_id=task_id, cluster_spec=lambda: spec)
     return SimpleNamespace(cluster_resolver=known)
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_chief_alone_speaks_and_saves(number, tmp_path, monkeypatch, capsys):
+    class Worker(tf.distribute.OneDeviceStrategy): cluster_resolver = resolver("worker", number, "worker").cluster_resolver
+    monkeypatch.setattr("mnist_graph_tutorial.scaling_out.strategy_for", lambda *_: Worker("cpu:0"))
+    train_command(data="digits", epochs=1, hidden=5, save=tmp_path / "net.npz")
+    assert (tmp_path / "net.npz").exists() == ("epoch" in capsys.readouterr().out) == (number == 0)
+
+def test_the_seed_is_that_of_weights_and_batches(tmp_path):
+    train_command(data="digits", epochs=1, hidden=5, seed=3, save=tmp_path / "net.npz")
+    net = MnistNet(hidden=5, seed=3)
+    train(net, load_mnist("digits"), epochs=1, seed=3)
+    for saved, own in zip(MnistNet.load(tmp_path / "net.npz").weights, net.weights): assert np.array_equal(saved, own)
+
 def test_one_process_is_the_chief():
     assert is_chief(None) and is_chief(SimpleNamespace()) and is_chief(SimpleNamespace(cluster_resolver=None))
     assert is_chief(resolver("worker", 0, "worker")) and not is_chief(resolver("worker", 1, "worker"))

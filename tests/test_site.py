@@ -353,6 +353,14 @@ def test_searching(opened):
     tab.locator("main input").fill("the")
     assert "the best 40 of them" in tab.locator("#site-count").inner_text()
 
+def test_every_name_in_the_reference_leads_to_the_page_of_its_module(pages):
+    soup = BeautifulSoup((pages / "reference.html").read_text(), "html.parser")
+    targets = [(heading.get_text(), link["href"]) for heading in soup.select("main h2") for link in heading.find_next("table").select("td:first-child a")]
+    assert len(targets) > 350
+    for module, href in targets:
+        page, name = href.split("#")
+        assert page == f"{module}.html" and f'id="{name}"' in (pages / page).read_text(), href
+
 def test_the_policy_stops_a_page_from_asking(chromium, pages):
     with visit(chromium, (pages / "device.html").as_uri(), quiet=["Content Security Policy"]) as tab:
         with tab.expect_console_message(lambda message: "Content Security Policy" in message.text):
