@@ -283,8 +283,9 @@ def train(
         row = tuple(map(float, (cost, *scores(weights, *watched, loss))))
         if not np.isfinite(row).all(): raise ValueError(f"epoch {k + 1} diverged; take a learning_rate below {learning_rate}")
         rows.append(row)
-        if checkpoint: trail.append(digest(*weights))
-        if checkpoint and is_chief(strategy): write_checkpoint(checkpoint, weights, rows, settings, trail)
+        if checkpoint and is_chief(strategy):
+            trail.append(digest(*weights))
+            write_checkpoint(checkpoint, weights, rows, settings, trail)
         net.assign(weights)
         if each: each(k + 1, rows[-1])
         bar.update(k + 1, f"cost {rows[-1][0]:.4f}")

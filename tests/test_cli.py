@@ -3,8 +3,9 @@ import contextlib, inspect, os, pty, re, resource, shutil, signal, subprocess, s
 from pathlib import Path
 import nbformat, pytest
 import numpy as np
-from mnist_graph_tutorial import __version__, data, site
+from mnist_graph_tutorial import __version__, book, site
 from mnist_graph_tutorial.cli import COMMANDS, main, parser
+from mnist_graph_tutorial.data import Mnist
 from mnist_graph_tutorial.site import project
 
 MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
@@ -105,7 +106,7 @@ def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
             if answer is KeyboardInterrupt: raise answer
             return answer
     monkeypatch.setattr(subprocess, "Popen", Server)
-    monkeypatch.setattr(data, "load_mnist", lambda source: seen.update(read=source))
+    monkeypatch.setattr(book, "load_mnist", lambda source: seen.update(read=source) or Mnist(None, None, None, "mnist"))
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--data", "here", "--device", "cpu", "--", "--no-browser", "--port=9"]) == 3
     assert seen["command"] == [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=9"]
