@@ -2,4 +2,3 @@
 import os
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
-from browser import axe, chromium
