@@ -93,7 +93,7 @@ def draw_as_in_2018(
     axes[0].set_ylabel("hidden unit")
     return fig
 
-# %% ../nbs/29_fingerprint_panels.ipynb #5e2b4e04
+# %% ../nbs/29_fingerprint_panels.ipynb #e9e26877
 def _stripe(ax, rows, top):
     "One unit's activations, ten blocks side by side with gaps between them."
     framed = np.pad(rows, ((0, 0), (0, 2)), constant_values=np.nan)
@@ -109,10 +109,10 @@ def draw_units(
     top: float,  # the activation that is darkest
 ):
     "Draw what each of a few units sees beside how active it is for ten digits; returns the figure."
-    reach, k = np.abs(weights).max(), len(weights)
-    fig, axes = plt.subplots(k, 2, figsize=(7, 0.72 * k + 0.9), width_ratios=(1, 8), squeeze=False)
-    fig.subplots_adjust(left=0.09, right=0.99, top=1 - 0.4 / (0.72 * k + 0.9),
-                        bottom=0.5 / (0.72 * k + 0.9), wspace=0.03, hspace=0.12)
+    reach, height = np.quantile(np.abs(weights), 0.995), 0.8 * len(weights) + 0.9  # inches
+    fig, axes = plt.subplots(len(weights), 2, figsize=(7, height), width_ratios=(1, 7), squeeze=False)
+    fig.subplots_adjust(left=0.08, right=0.99, top=1 - 0.35 / height, bottom=0.55 / height,
+                        wspace=0.03, hspace=0.1)
     for (left, right), image, stripe, name in zip(axes, weights, stripes, names):
         left.imshow(image.reshape(28, 28), cmap="RdBu_r", vmin=-reach, vmax=reach)
         left.set(xticks=[], yticks=[])

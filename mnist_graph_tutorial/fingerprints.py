@@ -7,11 +7,11 @@ __all__ = ['ROWS', 'means_of', 'vectors_and_means', 'Fingerprints', 'fingerprint
            'margins', 'columns', 'surest_first', 'nearest', 'parts_of_logits', 'contributions', 'running_sums',
            'draw_decision']
 
-# %% ../nbs/04_fingerprints.ipynb #7749b6d2
+# %% ../nbs/04_fingerprints.ipynb #18d6a6ff
 from .device import compiled, medians, traces
 from .data import load_mnist
 from .explore import explore, show
-from .mnist_net import trained
+from .pretrained import trained
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
