@@ -16,17 +16,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-# %% ../nbs/04_fingerprints.ipynb #eeb3d62e
+# %% ../nbs/04_fingerprints.ipynb #13d46b8f
 from typing import NamedTuple
-from sklearn.metrics import confusion_matrix
-from sklearn.metrics.pairwise import cosine_similarity
-from sklearn.neighbors import NearestNeighbors
 from .data import Split, check_split
 from .decision_figure import draw_reading
-from .exercises import checker, predict, right, wrong
-from mnist_graph_tutorial.fingerprint_panels import (
-    draw_accuracy, draw_alike, draw_as_in_2018, draw_births, draw_map, draw_means, draw_panels,
-    draw_units, purity, top_of, tsne_map)
+from .fingerprint_panels import draw_panels, top_of
 from .mnist_net import MnistNet, Weights, hidden_layer, output_layer
 
 # %% ../nbs/04_fingerprints.ipynb #03dd3836
