@@ -10,10 +10,10 @@ __all__ = ['SIGNS', 'ASSIGN', 'PASS_ON', 'SAME_NUMBERS', 'SIZES', 'READS', 'CALL
            'arguments_of', 'results_of', 'read_function', 'all_values', 'node_values', 'grouped_graph', 'scope_groups',
            'join_chains', 'neighbours_alone', 'closed', 'operation_count', 'shown_member', 'box_node', 'expression',
            'short_name', 'operand', 'is_source', 'operands_of', 'sentence', 'phase', 'stepped', 'captions', 'drawings',
-           'list_html', 'counted', 'opened', 'GraphView', 'quoted', 'figure', 'parts_html', 'GraphSteps']
+           'list_html', 'counted', 'opened', 'GraphView', 'quoted', 'figure', 'parts_html', 'GraphSteps', 'graph_of']
 
-# %% ../nbs/14_graph_view.ipynb #35d7d12d
-import base64, collections, functools, html, io, re
+# %% ../nbs/14_graph_view.ipynb #70456637
+import base64, collections, functools, html, inspect, io, re, reprlib
 import networkx as nx
 import numpy as np
 from PIL import Image
@@ -591,3 +591,25 @@ class GraphSteps:
         told = f'<script type="application/json">{script_json(self.captions)}</script><script>{static("graph.js")}</script>'
         still = "<noscript><p>The values of all steps. To see them come one by one needs JavaScript.</p></noscript>"
         return figure("mgt-graph mgt-steps", drawings(self.nodes, repr(self)) + still + list_html(self.nodes) + told)
+
+# %% ../nbs/14_graph_view.ipynb #e25ce2c8
+def graph_of(
+    fn,              # a Python function, a `tf.function`, or an object that can be called, such as a network
+    *inputs,         # as `fn` would get them: tensors and arrays are inputs of the graph, all else is part of the trace
+    limit: int=40,   # operations to draw; more are closed into boxes, by name scope
+) -> GraphView:      # displays itself; has `.svg`, `.dot`, `.parts` and `.steps()`
+    "Draw the graph of `fn(*inputs)`; `TypeError` if `fn` cannot be called, `ValueError` if it cannot be called like that."
+    if not callable(fn): raise TypeError(f"graph_of needs a function, not {reprlib.repr(fn)}")
+    if limit < 1: raise ValueError(f"limit is {limit}; a drawing needs at least one operation")
+    name = getattr(fn, "__name__", type(fn).__name__).strip("<>")
+    python = getattr(fn, "python_function", fn)
+    try: call = inspect.signature(python).bind(*inputs)
+    except TypeError as e: raise ValueError(f"{name}{inspect.signature(python)} got {len(inputs)} inputs: {e}") from None
+    call.apply_defaults()
+    as_tensor = lambda value: tf.constant(value) if isinstance(value, (np.ndarray, np.generic)) else value
+    given, named = tf.nest.map_structure(as_tensor, (call.args, call.kwargs))
+    function = fn if hasattr(fn, "get_concrete_function") else tf.function(fn)
+    concrete = function.get_concrete_function(*given, **named)
+    reading = read_function(concrete)
+    values = lambda: node_values(reading, all_values(concrete, (given, named)))
+    return GraphView(name, reading.finished(), reading.parts, limit, values)
