@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['repeat']
 
-# %% ../nbs/01_graph_basics.ipynb #61b2eecd
+# %% ../nbs/01_graph_basics.ipynb #7725ba0e
 from .device import compiled, traces
-from .graph_view import GraphView, graph_of
+from .graph_view import graph_of
 import numpy as np
 import tensorflow as tf
 
