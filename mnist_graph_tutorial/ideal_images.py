@@ -17,15 +17,15 @@ from .device import compiled
 from .mnist_net import MnistNet, Weights, binary_cross_entropy
 import tensorflow as tf
 
-# %% ../nbs/05_ideal_images.ipynb #f1d37a6e
+# %% ../nbs/05_ideal_images.ipynb #7db3cefc
 def mean_images(
     split: Split,
 ) -> np.ndarray:  # (10, 784), in [0, 1]
     "The mean image of each digit; `ValueError` where a digit has no image."
     images, labels = check_split(split)
     missing = sorted(set(range(10)) - set(np.asarray(labels).tolist()))
-    if missing:
-        raise ValueError(f"no image of {', '.join(map(str, missing))}; a mean needs at least one")
+    named = ", ".join(map(str, missing))
+    if missing: raise ValueError(f"no image of {named}; a mean needs at least one")
     return np.stack([images[labels == digit].mean(axis=0) for digit in range(10)])
 
 # %% ../nbs/05_ideal_images.ipynb #2b173799
@@ -39,7 +39,7 @@ def logit_objective(logits):  # (10, 10) -> (10,)
 
 OBJECTIVES = {"post": post_objective, "logit": logit_objective}
 
-# %% ../nbs/05_ideal_images.ipynb #868bf79b
+# %% ../nbs/05_ideal_images.ipynb #9d90c4a7
 def first_images(
     start="uniform",  # "uniform", "zeros", or images (10, 784)
     seed: int=0,      # of a uniform start
@@ -52,14 +52,14 @@ def first_images(
     images = np.asarray(start, np.float32)
     if images.shape != (10, 784):
         raise ValueError(f"start has shape {images.shape}, not (10, 784)")
-    if not np.isfinite(images).all(): raise ValueError("start has pixels that are not finite numbers")
-    return images
+    if np.isfinite(images).all(): return images
+    raise ValueError("start has pixels that are not finite numbers")
 
-# %% ../nbs/05_ideal_images.ipynb #99f3633c
+# %% ../nbs/05_ideal_images.ipynb #1731826a
 def frozen(
     net,  # weights, or any function of images -> images -> logits
 ):
-    "A network whose weights will not change: its first layer is turned once, for all gradients."
+    "A network whose weights will not change: its first layer is turned once."
     if not isinstance(net, Weights): return net
     w1, b1, w2, b2 = net
     turned = tf.transpose(w1)
@@ -111,18 +111,20 @@ def score_images(
     beyond = ((images < 0) | (images > 1)).mean(axis=1)
     return ImageScores(probability_of_digit(net, images), believed, likeness, beyond)
 
-# %% ../nbs/05_ideal_images.ipynb #253865f4
+# %% ../nbs/05_ideal_images.ipynb #7eed843f
 def probability_of_digit(net, images):  # (10, 784) -> (10,)
     "What the network gives digit k for image k."
-    return tf.linalg.diag_part(tf.nn.softmax(net(tf.constant(images, tf.float32)))).numpy()
+    probabilities = tf.nn.softmax(net(tf.constant(images, tf.float32)))
+    return np.diag(probabilities)
 
 def correlation(a, b):  # (n, 784), (n, 784) -> (n,)
     "Pearson's correlation, row by row; 0 where a row is all of one value."
     a, b = (v - v.mean(axis=1, keepdims=True) for v in (a, b))
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.divide((a * b).sum(axis=1), norms, out=np.zeros(len(a), norms.dtype), where=norms > 0)
+    zeros = np.zeros(len(a), norms.dtype)
+    return np.divide((a * b).sum(axis=1), norms, out=zeros, where=norms > 0)
 
-# %% ../nbs/05_ideal_images.ipynb #f792b2a4
+# %% ../nbs/05_ideal_images.ipynb #793ca1b5
 class IdealImages(NamedTuple):
     "Ten images, digit 0 to 9, and how good they are."
     images: np.ndarray   # (10, 784)
@@ -136,7 +138,7 @@ def ideal_images(
     l2: float=0.25,           # on the sum of squared pixels
     tv: float=0.0,            # on the total variation
     objective: str="post",    # "post" (the loss of 2018) or "logit"
-    start="uniform",          # "uniform" (random in [0, 1]), "zeros", or images (10, 784)
+    start="uniform",          # "uniform" noise in [0, 1], "zeros", or images (10, 784)
     box: bool=False,          # keep the pixels in [0, 1]
     steps: int=1_000,
     learning_rate: float=0.1,
@@ -144,29 +146,32 @@ def ideal_images(
     second=None,              # another network, for the scores
     means: np.ndarray=None,   # (10, 784) mean images, for the scores
 ) -> IdealImages:
-    "The image that each digit's output likes best; `ValueError` for senseless settings or a search that diverges."
+    "The image each output likes best; `ValueError` for bad settings or divergence."
     one_of(OBJECTIVES, objective=objective)
     not_negative(l1=l1, l2=l2, tv=tv)
     positive(learning_rate=learning_rate)
     tensor = functools.partial(tf.constant, dtype=tf.float32)
     strengths = tensor(l1), tensor(l2), tensor(tv) if tv else None
     bounds = (0, 1) if box else (-np.inf, np.inf)
-    found = descend(net.weights if type(net) is MnistNet else net, OBJECTIVES[objective],
-                    tensor(first_images(start, seed)), *strengths, tensor(learning_rate),
-                    _whole_steps(steps), *map(tensor, bounds))
-    images, losses = (part.numpy() for part in found)
+    logits = net.weights if type(net) is MnistNet else net
+    first = tensor(first_images(start, seed))
+    images, losses = descend(logits, OBJECTIVES[objective], first, *strengths,
+                             tensor(learning_rate), _whole_steps(steps),
+                             *map(tensor, bounds))
     if not np.isfinite(losses).all():
-        raise ValueError(f"the search diverged; take a learning_rate below {learning_rate}")
-    return IdealImages(images, losses, score_images(net, images, second=second, means=means))
+        lower = f"a learning_rate below {learning_rate}"
+        raise ValueError(f"the search diverged; take {lower}")
+    scores = score_images(net, images.numpy(), second=second, means=means)
+    return IdealImages(images.numpy(), losses.numpy(), scores)
 
 def _whole_steps(steps) -> tf.Tensor:
     if float(steps).is_integer(): steps = int(steps)  # 3.0 will do
     whole(steps=steps)
     return tf.constant(int(steps))
 
-# %% ../nbs/05_ideal_images.ipynb #cc9fbec9
+# %% ../nbs/05_ideal_images.ipynb #be9de2e9
 def total_variation(images):  # (n, 784) -> (n,)
-    "Lengths of the differences of each pixel to its right and lower neighbours, added up."
+    "Differences of each pixel to its right and lower neighbours, added up."
     paper = tf.pad(tf.reshape(images, (-1, 28, 28)), ((0, 0), (1, 1), (1, 1)))
     down = paper[:, 1:, :-1] - paper[:, :-1, :-1]
     right = paper[:, :-1, 1:] - paper[:, :-1, :-1]
