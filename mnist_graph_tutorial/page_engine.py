@@ -84,7 +84,7 @@ def pad_scales(net, split: Split) -> dict:
     "How far the bars of units (`reach`) and of logits (`span`) go."
     logits = np.asarray(net(split.images))
     longest = np.abs(contributions(net, split.images, logits.argmax(axis=1))).max(axis=1)
-    numbers = dict(reach=np.quantile(longest, .9), span=np.quantile(np.abs(logits), .999))
+    numbers = dict(reach=np.quantile(longest, .5), span=np.quantile(np.abs(logits), .999))
     return {name: round(max(float(number), 1e-3), 3) for name, number in numbers.items()}
 
 # %% ../nbs/24_page_engine.ipynb #6dd81eca
