@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['SIDE', 'DIGIT', 'PAD_SIDE', 'PAD', 'quantise', 'packed', 'packed_images', 'packed_layer', 'probabilities',
-           'telling_samples', 'pen_width', 'unit_groups', 'contributions', 'pad_scales', 'group_sums', 'draw_still',
-           'still', 'DigitPad']
+           'telling_samples', 'pen_width', 'unit_groups', 'contributions', 'pad_scales', 'still', 'DigitPad']
 
 # %% ../nbs/24_page_engine.ipynb #8163c825
 import base64
@@ -14,15 +13,15 @@ import numpy as np
 from .data import Split, check_split, load_mnist
 from .explore import figure_html, script_json, static
 
-# %% ../nbs/24_page_engine.ipynb #f9ffa40c
+# %% ../nbs/24_page_engine.ipynb #63564161
 def quantise(
     weights: np.ndarray,              # (inputs, units) float
-) -> tuple[np.ndarray, np.ndarray]:   # (inputs, units) int8, (units,) float32: weights are about their product
+) -> tuple[np.ndarray, np.ndarray]:   # (inputs, units) int8, (units,) float32: their product
     "Round weights to 8 bits, with one scale a column."
     scales = np.maximum(np.abs(weights).max(axis=0), 1e-30) / 127
     return np.rint(weights / scales).astype(np.int8), scales.astype(np.float32)
 
-# %% ../nbs/24_page_engine.ipynb #127508ef
+# %% ../nbs/24_page_engine.ipynb #ae290879
 def packed(array: np.ndarray) -> str:
     "An array's bytes as base64."
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
@@ -34,10 +33,11 @@ def packed_images(images: np.ndarray) -> str:  # numbers from 0 to 1, in 8 bits 
 def packed_layer(
     weights,    # (inputs, units)
     biases,     # (units,)
-) -> dict:      # base64 of `weights` (int8, row by row), `scales` and `biases` (float32, the low byte first)
+) -> dict:      # base64 of `weights` (int8, row by row), `scales` and `biases` (little-endian)
     "A layer as a page wants it: weights in 8 bits, biases as they are."
     whole, scales = quantise(np.asarray(weights))
-    return dict(weights=packed(whole), scales=packed(scales.astype("<f4")), biases=packed(np.asarray(biases).astype("<f4")))
+    return dict(weights=packed(whole), scales=packed(scales.astype("<f4")),
+                biases=packed(np.asarray(biases).astype("<f4")))
 
 # %% ../nbs/24_page_engine.ipynb #2c7cc5b4
 def probabilities(logits: np.ndarray) -> np.ndarray:  # (n, 10) -> (n, 10)
@@ -62,8 +62,8 @@ def pen_width(split: Split) -> float:  # in the pad's units
     ones = split.images[split.labels == 1].sum(axis=1)
     return round(float(np.median(ones)) / DIGIT * (.75 * PAD_SIDE / DIGIT), 1)
 
-# %% ../nbs/24_page_engine.ipynb #7975bda7
-def unit_groups(net, split: Split) -> list:  # eleven lists of unit numbers: of digits 0 to 9, and of none
+# %% ../nbs/24_page_engine.ipynb #fd1fdf0d
+def unit_groups(net, split: Split) -> list:  # eleven lists of unit numbers: digits 0 to 9, none
     "The hidden units by the digit they belong to, those that stand out most first."
     hidden = np.asarray(net.hidden(split.images))
     means = np.stack([hidden[split.labels == digit].mean(axis=0) for digit in range(10)])
@@ -71,13 +71,13 @@ def unit_groups(net, split: Split) -> list:  # eleven lists of unit numbers: of 
     order = np.argsort(means.mean(axis=0) - means.max(axis=0), kind="stable")
     return [order[digits[order] == group].tolist() for group in range(11)]
 
-# %% ../nbs/24_page_engine.ipynb #1c95e9db
+# %% ../nbs/24_page_engine.ipynb #270be0e5
 def contributions(
     net,
     images,                   # (n, 784)
     digits,                   # (n,): a digit for each image
 ) -> np.ndarray:              # (n, hidden)
-    "What each hidden unit adds to the logit of one digit; with that digit's bias they sum to the logit."
+    "What each hidden unit adds to the logit of a digit; with its bias they sum to the logit."
     return np.asarray(net.hidden(images)) * np.asarray(net.w2)[:, digits].T
 
 def pad_scales(net, split: Split) -> dict:
@@ -87,54 +87,59 @@ def pad_scales(net, split: Split) -> dict:
     numbers = dict(reach=np.quantile(longest, .5), span=np.quantile(np.abs(logits), .999))
     return {name: round(max(float(number), 1e-3), 3) for name, number in numbers.items()}
 
-# %% ../nbs/24_page_engine.ipynb #6dd81eca
-def group_sums(net, groups: list, image, digit: int) -> np.ndarray:  # (12,): ten digits, none, the bias
-    "What each group of units adds to the logit of a digit, and the bias; they sum to the logit."
+# %% ../nbs/24_page_engine.ipynb #7090e820
+def _group_sums(net, groups: list, image, digit: int) -> list:  # of ten digits, none, and the bias
+    "What each group of units adds to the logit of a digit, and its bias; they sum to the logit."
     added = contributions(net, image[None], [digit])[0]
-    return np.array([*(added[group].sum() for group in groups), np.asarray(net.b2)[digit]])
+    return [*(added[group].sum() for group in groups), np.asarray(net.b2)[digit]]
 
-def draw_still(net, groups: list, image):
+def _draw_still(net, groups: list, image):
     "The figure of `still`."
     logits = np.asarray(net(image[None]))[0]
     winner, rival = logits.argsort()[[-1, -2]]
-    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(7, 2.8), layout="constrained", width_ratios=(3, 6, 4))
+    colours = {winner: "#2b7bb9", rival: "#c46a00"}
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(7, 2.8), layout="constrained",
+                                              width_ratios=(3, 6, 4))
     left.imshow(image.reshape(SIDE, SIDE), cmap="gray_r", vmin=0, vmax=1)
     left.set(title="an image", xticks=[], yticks=[])
-    for shift, digit, colour in ((-.2, winner, "#2b7bb9"), (.2, rival, "#c46a00")):
-        middle.bar(np.arange(12) + shift, group_sums(net, groups, image, digit), .4, color=colour, label=f"logit of the {digit}")
+    for shift, digit in ((-.2, winner), (.2, rival)):
+        middle.bar(np.arange(12) + shift, _group_sums(net, groups, image, digit), .4,
+                   color=colours[digit], label=f"logit of the {digit}")
     middle.set(title="units of each digit add", xticks=range(12))
     middle.set_xticklabels([*range(10), "–", "b"])
     middle.legend(fontsize=8, frameon=False)
-    right.barh(range(10), logits, color=["#2b7bb9" if digit == winner else "#c46a00" if digit == rival else "0.6" for digit in range(10)])
+    right.barh(range(10), logits, color=[colours.get(digit, "0.6") for digit in range(10)])
     right.set(title="logits", yticks=range(10), ylim=(9.6, -.6))
     right.axvline(0, color="0.4", lw=.8)
     return fig
 
-def still(net, image: np.ndarray, groups: list) -> str:
-    "What the pad shows before its script has run, or where none may: one image, and what the network makes of it."
+def still(net, image: np.ndarray, groups: list) -> str:  # groups: of `unit_groups`
+    "What the pad shows where its script may not run: one image, and what the network makes of it."
     belief = probabilities(np.asarray(net(image[None])))[0]
-    return figure_html(draw_still(net, groups, image), "A test image, what the units of each digit add to the two largest "
-                       f"logits, and the logits of the ten digits: the network reads a {belief.argmax()}, with "
-                       f"probability {belief.max():.3f}.")
+    return figure_html(_draw_still(net, groups, image), "A test image, what the units of each "
+                       "digit add to the two largest logits, and the logits of the ten digits: the "
+                       f"network reads a {belief.argmax()}, with probability {belief.max():.3f}.")
 
-# %% ../nbs/24_page_engine.ipynb #5b954eb1
+# %% ../nbs/24_page_engine.ipynb #6b77ca8b
 PAD = """<figure class="mgt-pad"><style>{css}</style>
 <div class="mgt-still">{still}</div>
-<noscript><p>A picture of the pad. To write on it, allow JavaScript, or run the cell in Jupyter.</p></noscript>
+<noscript><p>A picture of the pad. To write on it, allow JavaScript, or run the cell in Jupyter.</p>
+</noscript>
 <script type="application/json">{data}</script>
 <script>{script}</script></figure>"""
 
 class DigitPad:
-    "A pad to write on, with the network that reads it: it displays itself, and runs in the page alone."
+    "A pad to write on, and the network that reads it: displays itself, runs in the page alone."
     def __init__(
         self,
-        net,                  # a trained network: `MnistNet`, or anything with its weights, `hidden` and call
-        samples: Split=None,  # where test images are taken from; `load_mnist().test` if not given
-        ideals=None,          # (10, 784): an image for each digit, shown beside what the network sees
+        net,                  # trained: an `MnistNet`, or what has its weights, `hidden` and call
+        samples: Split=None,  # to take test images from; `load_mnist().test` if not given
+        ideals=None,          # (10, 784): an image a digit, shown beside what the network sees
     ):
         self.net, self.samples = net, check_split(samples or load_mnist().test)
         self.ideals = None if ideals is None else np.asarray(ideals)
-        if np.bincount(self.samples.labels, minlength=10).min() < 3: raise ValueError("three samples of every digit are needed")
+        if np.bincount(self.samples.labels, minlength=10).min() < 3:
+            raise ValueError("three samples of every digit are needed")
         if ideals is not None and self.ideals.shape != (10, 784):
             raise ValueError(f"ideals of shape {self.ideals.shape}, not (10, 784)")
 
@@ -145,7 +150,7 @@ class DigitPad:
         samples = telling_samples(net, split)
         layers = [packed_layer(net.w1, net.b1), packed_layer(net.w2, net.b2)]
         ideals = "" if self.ideals is None else packed_images(self.ideals)
-        data = dict(layers=layers, samples=packed_images(samples), pen=pen_width(split), ideals=ideals, units=groups,
-                    **pad_scales(net, split))
-        picture = still(net, samples[7, 0], groups)
-        return PAD.format(css=static("pad.css"), still=picture, data=script_json(data), script=static("pad.js"))
+        data = dict(layers=layers, samples=packed_images(samples), ideals=ideals,
+                    pen=pen_width(split), units=groups, **pad_scales(net, split))
+        return PAD.format(still=still(net, samples[7, 0], groups), data=script_json(data),
+                          css=static("pad.css"), script=static("pad.js"))
