@@ -20,7 +20,14 @@ from .device import describe_device, in_turns, traces, use_device
 from .explore import Progress, show
 from .ideal_images import first_images, ideal_images, session_search
 from .matrix_inverse import learn_inverse, post_graph, random_matrix
-from .mnist_net import MnistNet, check_place, epoch, session_graph, shuffled, softmax_cross_entropy
+from mnist_graph_tutorial.mnist_net import (
+    MnistNet,
+    check_place,
+    epoch,
+    session_graph,
+    shuffled,
+    softmax_cross_entropy,
+)
 import tensorflow as tf
 import matplotlib.pyplot as plt
 
@@ -94,7 +101,9 @@ def epoch_compiled():
     "The book's own: the loop over batches is in the graph, images and labels stay on the device."
     images, labels = map(tf.constant, epoch_data())
     start, rate = MnistNet(initial="he").weights, tf.constant(.1)
-    return lambda: epoch(start, images, labels, shuffled(55_000, 0, 0), rate, softmax_cross_entropy, 100)
+    return lambda: epoch(
+        start, images, labels, shuffled(55_000, 0, 0), rate, softmax_cross_entropy, 100
+    )
 
 # %% ../nbs/21_bench.ipynb #2b8618e7
 def epoch_in_session():
@@ -113,7 +122,9 @@ def epoch_in_keras(**compile_options):
     "`keras.Model.fit` for one epoch."
     import keras
     images, labels = epoch_data()
-    model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(300, "relu"), keras.layers.Dense(10)])
+    model = keras.Sequential(
+        [keras.Input((784,)), keras.layers.Dense(300, "relu"), keras.layers.Dense(10)]
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(.1), loss, **compile_options)
     return lambda: model.fit(images, labels, batch_size=100, verbose=0)
@@ -139,7 +150,9 @@ def pytorch_network():
     "Images and labels as tensors, and a function that takes one eager step."
     import torch
     images, labels = (torch.from_numpy(np.array(part)) for part in epoch_data())
-    model = torch.nn.Sequential(torch.nn.Linear(784, 300), torch.nn.ReLU(), torch.nn.Linear(300, 10))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(784, 300), torch.nn.ReLU(), torch.nn.Linear(300, 10)
+    )
     optimiser = torch.optim.SGD(model.parameters(), lr=.1)
     def step(x, t):
         optimiser.zero_grad()
@@ -151,7 +164,10 @@ def epoch_in_pytorch():
     "Eager, with the `DataLoader` that most PyTorch programs have."
     import torch
     images, labels, step = pytorch_network()
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=100, shuffle=True)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(images, labels), batch_size=100, shuffle=True
+    )
+
     def loop():
         for x, t in loader: step(x, t)
     return loop
@@ -161,14 +177,20 @@ def epoch_in_bare_pytorch():
     import torch
     images, labels, step = pytorch_network()
     def loop():
-        for rows in torch.from_numpy(shuffled(55_000, 0, 0)).reshape(550, 100): step(images[rows], labels[rows])
+        for rows in torch.from_numpy(shuffled(55_000, 0, 0)).reshape(550, 100):
+            step(images[rows], labels[rows])
+
     return loop
 
 # %% ../nbs/21_bench.ipynb #a978dd43
 def epoch_of_products():
     "550 times: two products forward, three backward."
     rng, images = np.random.default_rng(0), epoch_data()[0].reshape(550, 100, 784)
-    w1, w2, h, dh, d = (rng.normal(size=s).astype(np.float32) for s in ((784, 300), (300, 10), (100, 300), (100, 300), (100, 10)))
+    w1, w2, h, dh, d = (
+        rng.normal(size=s).astype(np.float32)
+        for s in ((784, 300), (300, 10), (100, 300), (100, 300), (100, 10))
+    )
+
     def products():
         for x in images: x @ w1, h @ w2, h.T @ d, d @ w2.T, x.T @ dh
     return products
@@ -194,22 +216,37 @@ def images_in_session():
 # %% ../nbs/21_bench.ipynb #5812622b
 CONTENDERS = [
     Contender("inverse", "one compiled graph", inverse_compiled),
-    Contender("inverse", "the post's session loop", inverse_in_session, part=.05, target=250),
+    Contender("inverse", "the post's session loop", inverse_in_session, part=0.05, target=250),
     Contender("inverse", "JAX fori_loop", inverse_in_jax, needs="jax", target=1.5),
-    Contender("inverse", "JAX, the product broadcast too", lambda: inverse_in_jax(broadcast_product), needs="jax"),
+    Contender(
+        "inverse",
+        "JAX, the product broadcast too",
+        lambda: inverse_in_jax(broadcast_product),
+        needs="jax",
+    ),
     Contender("epoch", "one compiled graph", epoch_compiled),
     Contender("epoch", "the post's feed_dict loop", epoch_in_session, target=2.3),
     Contender("epoch", "keras fit, defaults", epoch_in_keras, target=3.3),
-    Contender("epoch", "keras fit, at its best", lambda: epoch_in_keras(jit_compile=True, steps_per_execution=550), target=1.5),
+    Contender(
+        "epoch",
+        "keras fit, at its best",
+        lambda: epoch_in_keras(jit_compile=True, steps_per_execution=550),
+        target=1.5,
+    ),
     Contender("epoch", "JAX lax.scan", epoch_in_jax, needs="jax", target=1),
     Contender("epoch", "PyTorch eager, DataLoader", epoch_in_pytorch, needs="torch", target=2),
     Contender("epoch", "PyTorch eager, bare loop", epoch_in_bare_pytorch, needs="torch", target=2),
     Contender("epoch", "the matrix products alone", epoch_of_products, target=1 / 1.35),
     Contender("images", "one compiled graph", images_compiled),
-    Contender("images", "the author's loop", images_in_session, part=.005, target=50)]
-WORKS = {"inverse": "matrix inverse, 100,000 steps", "epoch": "MNIST, one epoch", "images": "ten ideal images, 1,000 steps"}
+    Contender("images", "the author's loop", images_in_session, part=0.005, target=50),
+]
+WORKS = {
+    "inverse": "matrix inverse, 100,000 steps",
+    "epoch": "MNIST, one epoch",
+    "images": "ten ideal images, 1,000 steps",
+}
 
-# %% ../nbs/21_bench.ipynb #8fd74296
+# %% ../nbs/21_bench.ipynb #b2071d05
 def contenders_here(work: str) -> list[Contender]:
     "Those for one piece of work that are installed; the book's own comes first."
     return [c for c in CONTENDERS if c.work == work and is_here(c)]
@@ -224,7 +261,15 @@ def time_work(work: str, runs: int, tell=None) -> list[Timing]:  # tell: as for 
 def timing(contender: Contender, first: float, times: list, ours: float) -> Timing:
     "A row of the table; the first call is given as it was, not multiplied up."
     low, median, high = (float(q) / contender.part for q in np.quantile(times, (.25, .5, .75)))
-    return Timing(contender.work, contender.name, first, median, (high - low) / 2, median / float(ours), contender.target)
+    return Timing(
+        contender.work,
+        contender.name,
+        first,
+        median,
+        (high - low) / 2,
+        median / float(ours),
+        contender.target,
+    )
 
 def installed(package: str) -> str:
     "The version of a package; none where it is not installed."
@@ -246,7 +291,9 @@ class Report(NamedTuple):
     def save(self, path):
         "Write JSON."
         rows = [timing._asdict() for timing in self.timings]
-        Path(path).write_text(json.dumps(self._asdict() | {"timings": rows}, indent=1) + "\n", "utf-8")
+        Path(path).write_text(
+            json.dumps(self._asdict() | {"timings": rows}, indent=1) + "\n", "utf-8"
+        )
 
     @classmethod
     def load(cls, path) -> "Report":
@@ -257,32 +304,51 @@ class Report(NamedTuple):
 def measure(works=tuple(WORKS), runs: int=5) -> Report:
     "Time pieces of work; `ValueError` for one that is not known."
     unknown = set(works) - set(WORKS)
-    if unknown: raise ValueError(f"work {', '.join(sorted(unknown))} is not one of {', '.join(WORKS)}")
+    if unknown:
+        raise ValueError(f"work {', '.join(sorted(unknown))} is not one of {', '.join(WORKS)}")
     where = describe_device() + versions()
     works = tuple(dict.fromkeys(works))
     bar = Progress(sum(len(contenders_here(work)) for work in works) * (1 + runs), "turns")
     tell = lambda name: bar.update(bar.n + 1, name)
     timings = [timing for work in works for timing in time_work(work, runs, tell)]
     bar.done("All is measured.")
-    absent = [f"{c.name} ({c.needs} is not installed)" for c in CONTENDERS if c.work in works and not is_here(c)]
+    absent = [
+        f"{c.name} ({c.needs} is not installed)"
+        for c in CONTENDERS
+        if c.work in works and not is_here(c)
+    ]
     return Report(where, runs, absent, timings)
 
 def versions() -> str:
     "Of the libraries beside TensorFlow that the contenders come from."
     packages = {"keras": "Keras", "jax": "JAX", "torch": "PyTorch"}
-    return "".join(f", {name} {number}" for package, name in packages.items() if (number := installed(package)))
+    return "".join(
+        f", {name} {number}" for package, name in packages.items() if (number := installed(package))
+    )
 
-# %% ../nbs/21_bench.ipynb #0c4239ee
+# %% ../nbs/21_bench.ipynb #f0c4afbf
 def duration(seconds: float) -> str:
     "Seconds in three digits."
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 def table(report: Report) -> str:
     "A report as Markdown, readable in a terminal too: a table for each piece of work."
-    tables = [work_table(WORKS[work], [t for t in report.timings if t.work == work]) for work in dict.fromkeys(t.work for t in report.timings)]
+    tables = [
+        work_table(WORKS[work], [t for t in report.timings if t.work == work])
+        for work in dict.fromkeys(t.work for t in report.timings)
+    ]
     absent = "".join(f"\n\nAbsent: {name}." for name in report.absent)
-    return "\n\n".join([*tables, f"{report.device}; {report.runs} runs of each in turns. Where a "
-                        "contender runs a part of the work, its first call is that part's, its median that of the whole."]) + absent
+    return (
+        "\n\n".join(
+            [
+                *tables,
+                f"{report.device}; {report.runs} runs of each in turns. Where a "
+                "contender runs a part of the work, its first call is that part's, "
+                "its median that of the whole.",
+            ]
+        )
+        + absent
+    )
 
 def work_table(title: str, timings: list[Timing]) -> str:
     "The rows of one piece of work under its title."
@@ -290,7 +356,10 @@ def work_table(title: str, timings: list[Timing]) -> str:
     lines = [f"| {'contender':{width}} | ratio | to reach | median | spread | first call |",
              f"| {'-' * width} | ---: | ---: | ---: | ---: | ---: |"]
     for t in timings:
-        reach, times = f"{t.target:.3g}" if t.target else "", " | ".join(map(duration, (t.median, t.spread, t.first)))
+        reach, times = (
+            f"{t.target:.3g}" if t.target else "",
+            " | ".join(map(duration, (t.median, t.spread, t.first))),
+        )
         lines.append(f"| {t.name:{width}} | {t.ratio:.3g} | {reach} | {times} |")
     return "\n".join([f"{title[0].upper()}{title[1:]}:", "", *lines])
 
