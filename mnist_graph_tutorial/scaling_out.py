@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['step_seconds']
 
-# %% ../nbs/07_scaling_out.ipynb #dd6b86e5
-from mnist_graph_tutorial.workers import (
-    STRATEGIES, free_addresses, split_cpu, start_worker, strategy_for, train_command,
-    worker_config)
+# %% ../nbs/07_scaling_out.ipynb #0bc53a79
+from .workers import (
+    free_addresses, split_cpu, start_worker, worker_config)
 
 # %% ../nbs/07_scaling_out.ipynb #f862a944
 def step_seconds(
@@ -25,3 +24,7 @@ def step_seconds(
     arithmetic = batch * operations / rate / workers
     bytes_sent = 2 * (workers - 1) / workers * message
     return arithmetic + bytes_sent / bandwidth + 2 * (workers - 1) * latency
+
+# %% ../nbs/07_scaling_out.ipynb #6a82180d
+from .workers import (  # noqa: F401
+    STRATEGIES, strategy_for, train_command)  # noqa: F401

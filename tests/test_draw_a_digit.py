@@ -8,7 +8,7 @@ import pytest
 from mnist_graph_tutorial.data import load_mnist
 from mnist_graph_tutorial.draw_a_digit import DigitPad, crop, normalise_drawing, quantise, shares
 from mnist_graph_tutorial.mnist_net import MnistNet
-from mnist_graph_tutorial.page_engine import contributions, pad_scales, telling_samples, unit_groups
+from mnist_graph_tutorial.page_engine import contributions, packed, packed_images, packed_layer, pad_scales, pen_width, telling_samples, unit_groups
 
 @pytest.fixture(scope="module")
 def data(): return load_mnist("digits")
@@ -157,3 +157,19 @@ def test_the_engine_takes_any_network(net, data):
 def test_the_engine_needs_no_tensorflow():
     code = "import mnist_graph_tutorial.page_engine, sys; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+def test_numbers_come_back_from_their_text():
+    rng = np.random.default_rng(0)
+    array, images = rng.normal(size=(3, 4)).astype("<f4"), rng.uniform(-.5, 1.5, (2, 784))
+    numbers = lambda text, kind: np.frombuffer(base64.b64decode(text), kind)
+    assert np.array_equal(numbers(packed(array.T), "<f4").reshape(4, 3), array.T)     # row by row, transposed or not
+    np.testing.assert_allclose(numbers(packed_images(images), np.uint8) / 255, np.clip(images, 0, 1).ravel(), atol=.5 / 255 + 1e-6)
+    layer = packed_layer(array, array[0])
+    assert layer.keys() == {"weights", "scales", "biases"} and np.array_equal(numbers(layer["biases"], "<f4"), array[0])
+
+def test_the_pen_is_as_wide_as_a_stroke_of_a_one(data):
+    "A one that is a bar of 20 by 3 pixels is drawn with a pen of 3 twentieths of three quarters of the pad."
+    bar = np.zeros((28, 28), np.float32)
+    bar[4:24, 12:15] = 1
+    ones = data.test._replace(images=np.stack([bar.ravel()] * 10), labels=np.full(10, 1, np.int32))
+    assert pen_width(ones) == pytest.approx(3 / 20 * .75 * 140, abs=.06)

@@ -9,6 +9,7 @@ from mnist_graph_tutorial.mnist_net import MnistNet, train
 from mnist_graph_tutorial.scaling_out import (
     STRATEGIES, free_addresses, start_worker, step_seconds, strategy_for, train_command, worker_config)
 from mnist_graph_tutorial.training import is_chief
+from mnist_graph_tutorial.workers import check_places
 import tensorflow as tf
 
 EPOCHS, SETTINGS = 60, dict(strategy="multiworker", data="digits", device="cpu")
@@ -148,6 +149,13 @@ def test_a_place_that_cannot_be_saved_to_is_refused_before_training(tmp_path, ca
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="a checkpoint needs a directory"): train_command(data="digits", epochs=1, checkpoint=tmp_path / "file")
     assert capsys.readouterr().out == ""
+
+def test_places_that_go_together(tmp_path):
+    check_places(None, None)
+    check_places(tmp_path / "net.npz", None)
+    check_places(None, tmp_path / "kept")
+    check_places(tmp_path / "new" / "net.npz", tmp_path / "new")
+    assert (tmp_path / "new").is_dir() and not (tmp_path / "kept").exists()
 
 def test_a_network_may_be_called_checkpoint_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -384,7 +384,7 @@ def test_python_and_the_page_make_the_same_of_a_drawing(chromium, pad):
     from mnist_graph_tutorial.draw_a_digit import normalise_drawing
     rng = np.random.default_rng(0)
     drawings = []
-    for k in range(40):
+    for _ in range(40):
         sheet = np.zeros((rng.integers(20, 141), rng.integers(20, 141)))
         y, x = (np.clip(np.cumsum(rng.normal(0, 3, 80)) + size / 2, 2, size - 3).astype(int) for size in sheet.shape)
         for shift in range(-2, 3): sheet[y + shift, x], sheet[y, x + shift] = 1, np.round(rng.random(80), 2)
