@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from mnist_graph_tutorial.data import load_mnist
 from mnist_graph_tutorial.draw_a_digit import DigitPad, crop, normalise_drawing, quantise, shares
+from mnist_graph_tutorial.fingerprints import unit_order
 from mnist_graph_tutorial.mnist_net import MnistNet
-from mnist_graph_tutorial.page_engine import contributions, packed, packed_images, packed_layer, pad_scales, pen_width, telling_samples, unit_groups
+from mnist_graph_tutorial.page_engine import contributions_to, packed, packed_images, packed_layer, pad_scales, pen_width, telling_samples, unit_groups
 
 @pytest.fixture(scope="module")
 def data(): return load_mnist("digits")
@@ -49,7 +50,7 @@ def test_the_page_gets_the_network_the_samples_and_the_ideal_images(net, data):
         whole = numbers(layer["weights"], np.int8).reshape(weights.shape) * numbers(layer["scales"], "<f4")
         np.testing.assert_allclose(whole, weights, atol=np.abs(weights).max() / 127)
         assert np.array_equal(numbers(layer["biases"], "<f4"), biases)
-    longest = np.abs(contributions(net, data.test.images, np.argmax(net(data.test.images), axis=1))).max(axis=1)
+    longest = np.abs(contributions_to(net, data.test.images, np.argmax(net(data.test.images), axis=1))).max(axis=1)
     assert page["reach"] == pytest.approx(np.quantile(longest, .5), abs=1e-3)
     assert page["span"] == pytest.approx(np.quantile(np.abs(net(data.test.images)), .999), abs=1e-3)
     assert page["units"] == unit_groups(net, data.test)
@@ -127,6 +128,7 @@ def test_every_unit_is_in_the_group_of_the_digit_it_belongs_to(net, data):
     assert sorted(unit for units in groups for unit in units) == list(range(20))
     assert all(means[:, unit].argmax() == digit and hidden[:, unit].any() for digit in range(10) for unit in groups[digit])
     assert not hidden[:, groups[10]].any()
+    assert [unit for units in groups for unit in units] == unit_order(means).tolist()     # as in chapter 4
     for units in groups[:10]:
         stands_out = (means.max(axis=0) - means.mean(axis=0))[units]
         assert (np.diff(stands_out) <= 1e-6).all()
@@ -138,7 +140,7 @@ def test_a_dead_unit_belongs_to_none(data):
 
 def test_contributions_and_bias_are_the_logit(net, data):
     images, digits = data.test.images[:50], np.arange(50) % 10
-    sums = contributions(net, images, digits).sum(axis=1) + net.b2.numpy()[digits]
+    sums = contributions_to(net, images, digits).sum(axis=1) + net.b2.numpy()[digits]
     np.testing.assert_allclose(sums, net(images).numpy()[np.arange(50), digits], atol=1e-4)
 
 class NumpyNet:

@@ -312,7 +312,7 @@ def number(text) -> float: return float(text.replace("\u2212", "-"))
 @pytest.mark.parametrize("digit", range(10))
 def test_the_strips_say_where_the_two_largest_logits_come_from(chromium, pad, reader, digit):
     "Bar by bar, group by group, as Python has it; the sums in words make the logit that is shown."
-    from mnist_graph_tutorial.page_engine import contributions, pad_scales, unit_groups
+    from mnist_graph_tutorial.page_engine import contributions_to, pad_scales, unit_groups
     data, net = reader
     image, groups = data.test.images[data.test.labels == digit][:1], unit_groups(net, data.test)
     with visit(chromium, pad) as page:
@@ -329,7 +329,7 @@ def test_the_strips_say_where_the_two_largest_logits_come_from(chromium, pad, re
         assert label.startswith(f"What adds to the logit of the {of}, ")
         *sums, total = [number(text) for text in re.findall(r"[+\u2212]?\d+\.\d", label)]
         assert len(sums) == 12 and abs(sum(sums) - total) < .7 and abs(total - logits[of]) < .06     # twelve roundings
-        added = contributions(net, image, [of])[0]
+        added = contributions_to(net, image, [of])[0]
         expected = [*(added[units].sum() for units in groups), net.b2[of]]
         np.testing.assert_allclose(sums, expected, atol=.3)     # 8 bits
         parts = np.r_[added[np.concatenate(groups).astype(int)], net.b2[of]]

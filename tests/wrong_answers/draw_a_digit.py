@@ -2,7 +2,7 @@
 
 WRONG = [
     "check_margin(lambda image: net.hidden(image[None]).numpy()[0])",
-    "check_margin(lambda image: contributions(net, image[None], [int(np.argmax(net(image[None])))])[0])",
+    "check_margin(lambda image: contributions_to(net, image[None], [int(np.argmax(net(image[None])))])[0])",
     "check_margin(lambda image: net(image[None]).numpy()[0])",
     "check_margin(lambda image: net.hidden(image)[0])",
     "check_rounded(lambda weights, bits: weights)",
