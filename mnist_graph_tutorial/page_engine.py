@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SIDE', 'DIGIT', 'PAD_SIDE', 'PAD', 'quantise', 'packed', 'packed_images', 'packed_layer', 'probabilities',
-           'telling_samples', 'pen_width', 'unit_groups', 'contributions', 'pad_scales', 'still', 'DigitPad']
+           'telling_samples', 'pen_width', 'unit_groups', 'contributions_to', 'pad_scales', 'still', 'DigitPad']
 
 # %% ../nbs/24_page_engine.ipynb #8163c825
 import base64
@@ -71,8 +71,8 @@ def unit_groups(net, split: Split) -> list:  # eleven lists of unit numbers: dig
     order = np.argsort(means.mean(axis=0) - means.max(axis=0), kind="stable")
     return [order[digits[order] == group].tolist() for group in range(11)]
 
-# %% ../nbs/24_page_engine.ipynb #270be0e5
-def contributions(
+# %% ../nbs/24_page_engine.ipynb #733f6d14
+def contributions_to(
     net,
     images,                   # (n, 784)
     digits,                   # (n,): a digit for each image
@@ -83,14 +83,14 @@ def contributions(
 def pad_scales(net, split: Split) -> dict:
     "How far the bars of units (`reach`) and of logits (`span`) go."
     logits = np.asarray(net(split.images))
-    longest = np.abs(contributions(net, split.images, logits.argmax(axis=1))).max(axis=1)
+    longest = np.abs(contributions_to(net, split.images, logits.argmax(axis=1))).max(axis=1)
     numbers = dict(reach=np.quantile(longest, .5), span=np.quantile(np.abs(logits), .999))
     return {name: round(max(float(number), 1e-3), 3) for name, number in numbers.items()}
 
-# %% ../nbs/24_page_engine.ipynb #7090e820
+# %% ../nbs/24_page_engine.ipynb #98262e07
 def _group_sums(net, groups: list, image, digit: int) -> list:  # of ten digits, none, and the bias
     "What each group of units adds to the logit of a digit, and its bias; they sum to the logit."
-    added = contributions(net, image[None], [digit])[0]
+    added = contributions_to(net, image[None], [digit])[0]
     return [*(added[group].sum() for group in groups), np.asarray(net.b2)[digit]]
 
 def _draw_still(net, groups: list, image):
