@@ -6,8 +6,8 @@
 __all__ = ['DEBRIS', 'TOKEN', 'APART', 'FEW', 'FAR', 'names_of', 'choose', 'kernel', 'environment', 'marked', 'is_run', 'Runner',
            'Executed', 'execute', 'watch', 'progress', 'clock', 'failure', 'last_words', 'cleaned', 'clean_output',
            'shape', 'numbers_apart', 'pictures_apart', 'share_moved', 'blobs_apart', 'Change', 'changes', 'excerpt',
-           'unexcused', 'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'readme', 'put',
-           'save', 'settle_data', 'settle_device', 'run', 'earlier', 'run_each', 'show_line', 'table']
+           'unexcused', 'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'readme', 'save',
+           'settle_data', 'settle_device', 'run', 'earlier', 'run_each', 'show_line', 'table']
 
 # %% ../nbs/20_book.ipynb #1eccd952
 import base64, io, json, math, os, re, sys, tempfile, time
@@ -26,9 +26,10 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbdev.clean import clean_nb
 from PIL import Image
 
-# %% ../nbs/20_book.ipynb #9ef7d1ed
+# %% ../nbs/20_book.ipynb #772e0dc6
 from .data import load_mnist
-from .site import bare_name, notebooks, project, render
+from .checks import put
+from .site import FOLDS, bare_name, notebooks, project, render
 
 # %% ../nbs/20_book.ipynb #b161db20
 def names_of(path: Path) -> set[str]:
@@ -137,15 +138,18 @@ def last_words(log) -> str:
     log.seek(0)
     return "\n".join(log.read().decode(errors="replace").splitlines()[-5:])
 
-# %% ../nbs/20_book.ipynb #4b25dd59
+# %% ../nbs/20_book.ipynb #38d11d91
 DEBRIS = re.compile(r"^(?:[IWEF]\d{4} |WARNING: All log messages before absl|\[IPKernelApp\]|\s*$)")
 
 def cleaned(nb) -> dict:
     "A notebook with its outputs as the repository keeps them."
     nb = json.loads(nbformat.writes(nb, version=4))
     for cell in nb["cells"]:
-        if cell["cell_type"] == "code": cell["outputs"] = [out for out in map(clean_output, cell["outputs"]) if out]
-    clean_nb(nb)
+        if cell["cell_type"] != "code": continue
+        cell["outputs"] = [out for out in map(clean_output, cell["outputs"]) if out]
+        is_folded = any(marked("".join(cell["source"]), name) for name in FOLDS)
+        cell["metadata"] = {"jupyter": {"source_hidden": True}} if is_folded else {}
+    clean_nb(nb, allowed_cell_metadata_keys=["jupyter"])
     return nb
 
 def clean_output(output: dict) -> dict | None:
@@ -253,19 +257,13 @@ def first_line(source: str) -> str:
     "The first line of code in a cell, to find it by."
     return next((line for line in source.splitlines() if line.strip() and not line.startswith("#|")), "")[:60]
 
-# %% ../nbs/20_book.ipynb #f97fde6f
+# %% ../nbs/20_book.ipynb #b83ab016
 def readme() -> str:
     "The text of README.md, from the front page."
     front = nbformat.read(notebooks()[0], 4)
     text = "\n\n".join(cell.source for cell in front.cells if cell.cell_type == "markdown")
     text = re.sub(r"(?<=\]\()(?=\w+\.ipynb)", "nbs/", text)
     return f"<!-- Made from nbs/index.ipynb; change that. -->\n\n{text}\n"
-
-def put(path: Path, text: str):
-    "Write a text file by rename."
-    staging = path.with_name(f".{path.name}.part")
-    staging.write_text(text, "utf-8")
-    os.replace(staging, path)
 
 def save(executed: list[Executed]):
     "Write executed notebooks back to where they were read from, and README.md."

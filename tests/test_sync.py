@@ -5,7 +5,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
-FLOORS = [{"device", "explore"}, {"data", "layered", "matrix_inverse"}, {"graph_view", "mnist_net"},
+FLOORS = [{"device", "explore", "checks", "exercises"}, {"data", "layered", "matrix_inverse"}, {"graph_view", "mnist_net"},
           {"graph_basics", "fingerprints", "ideal_images", "draw_a_digit", "scaling_out"}, {"site", "bench"}, {"book"}, {"cli"}]
 
 @pytest.fixture(scope="module")
