@@ -6,17 +6,18 @@
 __all__ = ['DEBRIS', 'TOKEN', 'APART', 'FEW', 'FAR', 'names_of', 'choose', 'kernel', 'environment', 'marked', 'is_run', 'Runner',
            'Executed', 'execute', 'watch', 'progress', 'clock', 'failure', 'last_words', 'cleaned', 'clean_output',
            'shape', 'numbers_apart', 'pictures_apart', 'share_moved', 'blobs_apart', 'Change', 'changes', 'excerpt',
-           'unexcused', 'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'readme', 'save',
-           'settle_data', 'settle_device', 'run', 'earlier', 'run_each', 'show_line', 'table']
+           'unexcused', 'differences', 'compare_bytes', 'compare_parts', 'as_text', 'first_line', 'badges',
+           'readme_picture', 'readme', 'save', 'settle_data', 'settle_device', 'run', 'earlier', 'run_each',
+           'show_line', 'table']
 
-# %% ../nbs/20_book.ipynb #1eccd952
-import base64, io, json, math, os, re, sys, tempfile, time
+# %% ../nbs/20_book.ipynb #9cd90790
+import base64, contextlib, html, io, json, math, os, re, sys, tempfile, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
-# %% ../nbs/20_book.ipynb #6a708025
+# %% ../nbs/20_book.ipynb #535ef7d0
 import nbformat, numpy as np
 from execnb.nbio import nb2str
 from jupyter_client.kernelspec import KernelSpecManager
@@ -24,6 +25,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbdev.clean import clean_nb
+from nbdev.config import get_config
 from PIL import Image
 
 # %% ../nbs/20_book.ipynb #772e0dc6
@@ -257,18 +259,38 @@ def first_line(source: str) -> str:
     "The first line of code in a cell, to find it by."
     return next((line for line in source.splitlines() if line.strip() and not line.startswith("#|")), "")[:60]
 
-# %% ../nbs/20_book.ipynb #b83ab016
+# %% ../nbs/20_book.ipynb #1fa25c5f
+def badges() -> str:
+    "Whether the tests pass, a way to Colab, the licence and the Python it needs, as README.md shows them."
+    with contextlib.chdir(project()): settings = get_config()
+    shield, tests = "https://img.shields.io/badge", f"{settings.git_url}/actions/workflows/test.yml"
+    colab, blob = "https://colab.research.google.com", f"{settings.user}/{settings.repo}/blob/{settings.branch}"
+    pairs = {f"Tests]({tests}/badge.svg": tests,
+             f"Open in Colab]({colab}/assets/colab-badge.svg": f"{colab}/github/{blob}/nbs/01_graph_basics.ipynb",
+             f"Licence: Apache 2.0]({shield}/licence-Apache--2.0-blue": "LICENSE",
+             f"Python {settings.min_python} or later]({shield}/python-{settings.min_python}%2B-blue": "pyproject.toml"}
+    return "\n".join(f"[![{name})]({leads_to})" for name, leads_to in pairs.items())
+
+def readme_picture() -> tuple[str, bytes]:
+    "The alternative text and the PNG of the last figure of the front page; nothing where there is none."
+    front = nbformat.read(notebooks()[0], 4)
+    outputs = [output.data.get("text/html", "") for cell in front.cells for output in cell.get("outputs", ()) if "data" in output]
+    figures = re.findall(r'class="mgt-figure" alt="([^"]*)"[^>]*src="data:image/png;base64,([^"]+)"', "".join(outputs))
+    return (html.unescape(figures[-1][0]), base64.b64decode(figures[-1][1])) if figures else ("", b"")
+
 def readme() -> str:
     "The text of README.md, from the front page."
-    front = nbformat.read(notebooks()[0], 4)
-    text = "\n\n".join(cell.source for cell in front.cells if cell.cell_type == "markdown")
-    text = re.sub(r"(?<=\]\()(?=\w+\.ipynb)", "nbs/", text)
+    front, (alt, _) = nbformat.read(notebooks()[0], 4), readme_picture()
+    texts = [cell.source for cell in front.cells if cell.cell_type == "markdown"]
+    if len(texts) > 1: texts[1:2] = [badges(), texts[1], *([f"![{alt}](README.png)"] if alt else [])]
+    text = re.sub(r"(?<=\]\()(?=\w+\.ipynb)", "nbs/", "\n\n".join(texts))
     return f"<!-- Made from nbs/index.ipynb; change that. -->\n\n{text}\n"
 
 def save(executed: list[Executed]):
-    "Write executed notebooks back to where they were read from, and README.md."
+    "Write executed notebooks back to where they were read from, and README.md with its picture."
     for run in executed: put(run.path, nb2str(run.notebook))
     put(project() / "README.md", readme())
+    if picture := readme_picture()[1]: (project() / "README.png").write_bytes(picture)
 
 # %% ../nbs/20_book.ipynb #0a5681c0
 def settle_data(
