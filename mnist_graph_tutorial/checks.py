@@ -55,10 +55,12 @@ def digest(
 def check_place(path) -> Path:
     "The real path of a file to write, its directory made; `OSError` where no file can be written."
     path = Path(os.path.realpath(path))
-    if path.is_dir(): raise IsADirectoryError(f"{path} is a directory; the name of a file is needed")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory; the name of a file is needed")
     if path.exists() and not path.is_file(): raise OSError(f"{path} is a device, not a file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK): raise PermissionError(f"{path.parent} cannot be written to")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path.parent} cannot be written to")
     return path
 
 def write_by_rename(

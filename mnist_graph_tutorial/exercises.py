@@ -9,11 +9,13 @@ __all__ = ['STYLE', 'predict', 'Verdict', 'right', 'wrong', 'checker']
 import functools, html, zlib
 from typing import NamedTuple
 
-# %% ../nbs/34_exercises.ipynb #f2638f57
+# %% ../nbs/34_exercises.ipynb #faf121ad
 STYLE = """<style>
-.mgt-predict { border: 1px solid var(--jp-border-color1, var(--bs-border-color, #bbb)); border-radius: .4em;
-  padding: .6em 1em; margin: .5em 0; max-width: 42em; font-size: 1rem; line-height: 1.5 }
-.mgt-predict legend { font-weight: 600; padding: 0; float: left; width: 100%; font-size: inherit; margin: 0 0 .3em }
+.mgt-predict { border: 1px solid var(--jp-border-color1, var(--bs-border-color, #bbb));
+  border-radius: .4em; padding: .6em 1em; margin: .5em 0; max-width: 42em;
+  font-size: 1rem; line-height: 1.5 }
+.mgt-predict legend { font-weight: 600; padding: 0; margin: 0 0 .3em;
+  float: left; width: 100%; font-size: inherit }
 .mgt-predict > div { clear: both }
 .mgt-predict label { cursor: pointer; padding: .15em 0; display: inline-block }
 .mgt-predict input { margin: 0 .5em 0 0; width: 1.1em; height: 1.1em; vertical-align: -.15em }
@@ -40,16 +42,22 @@ class predict:
 
     def _repr_html_(self):
         name = f"predict-{zlib.crc32(repr(self).encode()):08x}"
-        lines = "".join(self._line(name, k, *choice) for k, choice in enumerate(self.choices.items()))
-        return (f'{STYLE}<fieldset class="mgt-predict"><legend>{html.escape(self.question)}</legend>'
-                f'{lines}</fieldset>')
+        lines = "".join(
+            self._line(name, k, *choice) for k, choice in enumerate(self.choices.items())
+        )
+        return (
+            f'{STYLE}<fieldset class="mgt-predict"><legend>{html.escape(self.question)}</legend>'
+            f'{lines}</fieldset>'
+        )
 
     def _line(self, name, k, choice, why):
         verdict = "Right" if choice == self.right else "Not so"
-        return (f'<div><input type="radio" name="{name}" id="{name}-{k}">'
-                f'<label for="{name}-{k}">{html.escape(choice)}</label>'
-                f'<div class="mgt-why" id="{name}-{k}-why" role="status"><strong>{verdict}.</strong> '
-                f'{html.escape(why)}</div></div>')
+        return (
+            f'<div><input type="radio" name="{name}" id="{name}-{k}">'
+            f'<label for="{name}-{k}">{html.escape(choice)}</label>'
+            f'<div class="mgt-why" id="{name}-{k}-why" role="status"><strong>{verdict}.</strong> '
+            f'{html.escape(why)}</div></div>'
+        )
 
 # %% ../nbs/34_exercises.ipynb #e6aab464
 class Verdict(NamedTuple):

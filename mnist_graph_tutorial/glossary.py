@@ -12,7 +12,7 @@ from execnb.nbio import read_nb
 from nbdev.process import Processor
 from .site import anchor, bare_name, project
 
-# %% ../nbs/40_glossary.ipynb #756b1bc3
+# %% ../nbs/40_glossary.ipynb #ab303f4a
 class Term(NamedTuple):
     "An entry of the glossary."
     name: str       # "one-hot"
@@ -25,7 +25,8 @@ def read_term(text: str) -> Term:
     also = re.search(r"Also:\s([^.]*)\.", places)
     forms = re.sub(r"\s+", " ", also[1]).split(", ") if also else []
     first = re.match(r"(?s).*?[.:](?=\s|$)", explained)[0].rstrip(".:")
-    return Term(name, [name, *forms], re.sub(r"[*`$|]", "", " ".join(first.split())).replace('"', "'"))
+    plain = re.sub(r"[*`$|]", "", " ".join(first.split())).replace('"', "'")
+    return Term(name, [name, *forms], plain)
 
 def glossary() -> list[Term]:
     "All terms, in the order of the page."
@@ -34,7 +35,7 @@ def glossary() -> list[Term]:
 
 PAGE = "40_glossary.ipynb"
 
-# %% ../nbs/40_glossary.ipynb #76d88eab
+# %% ../nbs/40_glossary.ipynb #824d6fa8
 PASSED = (r"```.*?```", r"`[^`]+`", r"\$\$.*?\$\$", r"\$[^$]+\$", r"^#+ [^\n]*$",
           r"!?\[(?:[^\[\]]|\[[^\[\]]*\])*\]\([^)]*\)(?:\{[^}]*\})?", r"<(summary|a|b)\b.*?</\1>", r"<[^>]+>")
 OTHERS = ["environment variable", "Jupyter session", "unit test"]
@@ -48,14 +49,17 @@ def links_to(
     terms: list[Term],
     page: str,           # what an address starts with: the glossary's file
     seen: set,           # names that are linked already; grows
-):                       # a function: text in Markdown -> the same with links
+):                       # a function from Markdown to Markdown
     "What gives the first use of each term a link."
-    forms = [(form, None) for form in OTHERS] + [(form, term) for term in terms for form in term.forms]
+    forms = [(form, None) for form in OTHERS]
+    forms += [(form, term) for term in terms for form in term.forms]
     forms.sort(key=lambda pair: -len(pair[0]))
-    search = re.compile("|".join([*PASSED, *(f"({pattern_of(form)})" for form, _ in forms)]), re.S | re.M | re.I)
+    parts = [*PASSED, *(f"({pattern_of(form)})" for form, _ in forms)]
+    search = re.compile("|".join(parts), re.S | re.M | re.I)
     first = search.groups - len(forms) + 1
     def link(found):
-        term = forms[found.lastindex - first][1] if (found.lastindex or 0) >= first else None
+        at = (found.lastindex or 0) - first
+        term = forms[at][1] if at >= 0 else None
         if term is None or term.name in seen: return found[0]
         seen.add(term.name)
         return f'[{found[0]}]({page}#{anchor(term.name)} "{term.sentence}")'

@@ -2,4 +2,4 @@
 import os
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
-from browser import axe, chromium
+from browser import axe, chromium  # noqa: F401

@@ -2,8 +2,9 @@
 import json
 import numpy as np
 import pytest
-from mnist_graph_tutorial import bench
-from mnist_graph_tutorial.bench import CONTENDERS, WORKS, Contender, Report, Timing, is_here, measure, table, timing
+from mnist_graph_tutorial import bench, contenders
+from mnist_graph_tutorial.bench import Report, Timing, is_here, measure, table, timing
+from mnist_graph_tutorial.contenders import CONTENDERS, WORKS, Contender
 import tensorflow as tf
 
 def test_the_books_own_comes_first_and_every_work_has_a_rival():
@@ -32,17 +33,17 @@ def test_unknown_work_is_refused_before_anything_is_timed(works):
 
 def test_the_contenders_compute_the_same():
     "The products of the book and, where it is installed, JAX's loop."
-    learned = bench.inverse_compiled()()
+    learned = contenders.inverse_compiled()()
     assert learned.losses[0] == 10 and learned.losses[-1] < 4
     if not is_here(Contender("", "", None, needs="jax")): pytest.skip("JAX is not installed")
-    for product in (None, bench.broadcast_product):
-        (X, _), losses = bench.inverse_in_jax(product)()
+    for product in (None, contenders.broadcast_product):
+        (X, _), losses = contenders.inverse_in_jax(product)()
         assert losses.shape == (1000,)
         np.testing.assert_allclose(losses[:9], learned.losses[1:10], atol=1e-4)
 
 @pytest.mark.parametrize("prepare, steps, whole", [
-    (bench.inverse_in_session, 5_000, 100_000), (bench.epoch_in_session, 550, 550),
-    (bench.images_in_session, 50, 10 * 1_000)])
+    (contenders.inverse_in_session, 5_000, 100_000), (contenders.epoch_in_session, 550, 550),
+    (contenders.images_in_session, 50, 10 * 1_000)])
 def test_a_session_takes_the_steps_of_its_part(prepare, steps, whole, monkeypatch):
     monkeypatch.setenv("MNIST_GRAPH_DATA", "digits")
     fetched = []

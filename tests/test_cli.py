@@ -31,7 +31,7 @@ def test_help_lists_the_commands_and_answers_in_under_a_second():
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 
 def test_help_imports_nothing_heavy():
-    code = f"import sys\ntry: from mnist_graph_tutorial.cli import main; main(['run', '--help'])\nexcept SystemExit: pass\n" \
+    code = "import sys\ntry: from mnist_graph_tutorial.cli import main; main(['run', '--help'])\nexcept SystemExit: pass\n" \
            "sys.exit(str(heavy) if (heavy := {'tensorflow', 'numpy', 'nbdev', 'nbconvert'} & set(sys.modules)) else 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=project(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

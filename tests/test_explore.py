@@ -1,13 +1,13 @@
 """explore: both faces without a browser, and what is refused."""
-import json, os, re, subprocess, sys
+import json, re
 import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from mnist_graph_tutorial import explore as module
-from mnist_graph_tutorial.explore import (LIMIT, Progress, explore, figure_html, frame, label, live, page, png_uri, show,
-                                          starting_values, svg_uri, widget_for)
+from mnist_graph_tutorial.explore import (Progress, explore, frame, label, live, page, png_uri, show,
+                                          widget_for)
 
 @pytest.fixture(autouse=True)
 def no_figure_is_left():

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from mnist_graph_tutorial import fingerprints as chapter
 from mnist_graph_tutorial.data import Split
-from mnist_graph_tutorial.fingerprints import (columns, contributions, draw_decision, favourites, fingerprints, group_ends, margins,
-                                               purity, running_sums, similarity, tsne_map, unit_order)
+from mnist_graph_tutorial.fingerprint_panels import draw_as_in_2018, draw_panels, draw_units, purity, tsne_map
+from mnist_graph_tutorial.fingerprints import (belongs_to, columns, contributions, draw_decision, fingerprints, group_ends, margins,
+                                               running_sums, unit_order)
 from mnist_graph_tutorial.mnist_net import MnistNet
+from sklearn.metrics.pairwise import cosine_similarity as similarity
 
 def split_of(labels, seed=0):
     "Random images with the given labels."
@@ -49,9 +51,9 @@ def test_fingerprints_outlive_further_training():
 
 def test_another_network_of_the_same_size_needs_no_new_trace():
     fingerprints(MnistNet(hidden=11, seed=0), SPLIT)
-    count = chapter.traces(chapter.answers)
+    count = chapter.traces(chapter.vectors_and_means)
     fingerprints(MnistNet(hidden=11, seed=1), SPLIT)
-    assert chapter.traces(chapter.answers) == count
+    assert chapter.traces(chapter.vectors_and_means) == count
 
 @pytest.mark.parametrize("seed", range(5))
 def test_classify_is_the_nearest_mean(seed):
@@ -62,6 +64,14 @@ def test_classify_is_the_nearest_mean(seed):
     found = prints.classify(images)
     np.testing.assert_allclose(distances[np.arange(200), found], distances.min(axis=1), rtol=1e-4)
     assert found.dtype == np.int32 and len(set(found.tolist())) > 1
+
+def test_reading_any_number_of_images_needs_one_trace():
+    prints = fingerprints(MnistNet(hidden=10, seed=1), SPLIT)
+    prints.classify(SPLIT.images[:1])
+    count = chapter.traces(chapter.nearest)
+    for n in (1, 2, 3, 55): assert prints.classify(SPLIT.images[:n]).tolist() == prints.classify(SPLIT.images)[:n].tolist()
+    fingerprints(MnistNet(hidden=12, seed=1), SPLIT).classify(SPLIT.images[:4])
+    assert chapter.traces(chapter.nearest) == count == 1
 
 WRONG = [(np.zeros((2, 783)), "784"), (np.zeros((2, 28, 28)), "784"), (np.zeros(784), "784"), (np.zeros((0, 784)), "784"),
          (0.5, "784"), (np.full((1, 784), 255.), "range"), (np.full((1, 784), -0.1), "range"), (np.full((1, 784), np.nan), "range")]
@@ -101,7 +111,7 @@ def test_order_of_units_on_random_means():
     rng = np.random.default_rng(0)
     for units in rng.integers(1, 60, 40):
         means = rng.random((10, units)) * (rng.random(units) > 0.3)
-        order, ends, likes = unit_order(means), group_ends(means), favourites(means)
+        order, ends, likes = unit_order(means), group_ends(means), belongs_to(means)
         assert sorted(order) == list(range(units)) and (np.diff(likes[order]) >= 0).all() and ends[-1] == units
         for digit, group in enumerate(np.split(order, ends)[:11]):
             assert (likes[group] == digit).all()
@@ -143,6 +153,36 @@ def test_the_figure_has_ten_digits_each_under_its_own_name_on_one_scale():
             assert shown.shape == (30, len(vectors))
             np.testing.assert_allclose(shown.mean(axis=1), mean[order], atol=1e-4)
 
+def test_another_splits_means_may_give_the_order():
+    net = MnistNet(hidden=30, seed=1)
+    prints, other = fingerprints(net, SPLIT), fingerprints(net, split_of(np.repeat(np.arange(10), 7), seed=5))
+    panels = [ax for ax in prints.plot(means=other.means).axes if ax.get_title()]
+    for ax, mean in zip(panels, prints.means):
+        np.testing.assert_allclose(ax.get_images()[0].get_array().mean(axis=1), mean[unit_order(other.means)], atol=1e-4)
+
+def test_the_figure_of_2018_has_its_three_slips():
+    blocks = [np.full((3, 4), float(digit + 1)) * np.arange(4) for digit in range(10)]
+    panels = draw_as_in_2018(blocks).axes
+    assert [ax.get_title() for ax in panels] == [str(digit) for digit in range(1, 10)]
+    assert [ax.get_images()[0].get_array().max() for ax in panels] == [3. * (digit + 1) for digit in range(9)]
+    assert len({ax.get_images()[0].get_clim() for ax in panels}) == 9
+
+def test_panels_name_the_groups_that_are_there():
+    groups = np.array([0, 0, 3, 3, 3, 9, 10, 10])
+    axis = draw_panels([np.ones((2, 8))] * 10, 1., groups).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["0", "3", "9", "none"]
+    assert np.allclose(axis.get_yticks(), [0.5, 3, 5, 6.5])
+
+def test_a_unit_is_drawn_with_its_weights_and_its_activation_for_each_digit():
+    rng = np.random.default_rng(0)
+    weights, stripes = rng.normal(size=(2, 784)), rng.random((2, 10, 5))
+    axes = np.reshape(draw_units(weights, stripes, ["a", "b"], 1.).axes, (2, 2))
+    assert len({tuple(ax.images[0].get_clim()) for ax in axes[:, 0]}) == len({tuple(ax.images[0].get_clim()) for ax in axes[:, 1]}) == 1
+    for (left, right), image, stripe in zip(axes, weights, stripes):
+        assert np.array_equal(left.images[0].get_array(), image.reshape(28, 28))
+        shown = np.ma.filled(right.images[0].get_array(), np.nan).ravel()
+        assert np.array_equal(shown[~np.isnan(shown)], stripe.ravel())
+
 def test_surest_images_come_first():
     net = MnistNet(hidden=30, seed=1)
     prints = fingerprints(net, SPLIT)
@@ -154,7 +194,7 @@ def test_a_network_that_is_dead_altogether_can_be_drawn_and_classifies():
     net = MnistNet(hidden=6)
     net.b1.assign(np.full(6, -100, np.float32))
     prints = fingerprints(net, SPLIT)
-    assert not prints.means.any() and (favourites(prints.means) == 10).all()
+    assert not prints.means.any() and (belongs_to(prints.means) == 10).all()
     prints.plot().canvas.draw()
     assert set(prints.classify(SPLIT.images).tolist()) <= set(range(10)) and not similarity(prints.means).any()
     with pytest.raises(ValueError, match="no hidden unit"): draw_decision(prints, SPLIT.images[0])
@@ -188,7 +228,7 @@ def test_every_part_of_a_decision_shows_what_it_says():
     sums, middle = running_sums(net.weights, vector, order), len(order) // 2
     np.testing.assert_allclose(sorted(line.get_ydata()[middle] for line in chart.get_lines()), np.sort(sums[middle]), rtol=1e-5)
     names = {text.get_text(): tick for text, tick in zip(chart.get_xticklabels(), chart.get_xticks())}
-    own = {str(digit): np.flatnonzero(favourites(prints.means)[order] == digit).mean() for digit in range(10) if str(digit) in names}
+    own = {str(digit): np.flatnonzero(belongs_to(prints.means)[order] == digit).mean() for digit in range(10) if str(digit) in names}
     assert len(own) > 5 and all(abs(names[digit] - place) < 3 for digit, place in own.items())
 
 def test_columns_are_means_of_neighbours():
@@ -210,7 +250,7 @@ def test_a_decision_counts_units_that_no_image_of_the_split_woke():
     net.assign((np.stack([np.ones(784), -np.ones(784)], axis=1).astype(np.float32), np.array([0, 1], np.float32),
                 np.arange(20, dtype=np.float32).reshape(2, 10), np.zeros(10, np.float32)))
     prints, blank = fingerprints(net, SPLIT), np.zeros(784)
-    assert favourites(prints.means)[1] == 10
+    assert belongs_to(prints.means)[1] == 10
     chart = draw_decision(prints, blank).axes[-1]
     assert sorted(line.get_ydata()[-1] for line in chart.get_lines()) == list(range(10, 20))
 

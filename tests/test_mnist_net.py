@@ -1,13 +1,13 @@
-"The network: its file, its gradient, its training, what it refuses, and that it can be interrupted."
-import functools, os, pickle, threading
+"The network: its file, its arithmetic, its graphs, and what it refuses."
+import os, pickle, threading
 import numpy as np
 import pytest
-from mnist_graph_tutorial import mnist_net
+from mnist_graph_tutorial import checks
 from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.device import traces
 from mnist_graph_tutorial.mnist_net import (
-    MnistNet, activity, confusion, descend, digest, epoch, evaluate, kept_at, post_cross_entropy, scores, shuffled, slope,
-    softmax_cross_entropy, train, train_in_session, trained)
+    MnistNet, activity, confusion, descend, epoch, evaluate, post_cross_entropy, scores, slope, softmax_cross_entropy, train)
+from mnist_graph_tutorial.training import shuffled
 import tensorflow as tf
 
 DIGITS = load_mnist("digits")
@@ -91,7 +91,7 @@ def test_a_save_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
     MnistNet(hidden=3).save(path)
     before = path.read_bytes()
     def half(file, **arrays): file.write(b"half"); raise OSError("disk full")
-    monkeypatch.setattr(mnist_net.np, "savez", half)
+    monkeypatch.setattr(checks.np, "savez", half)
     with pytest.raises(OSError, match="disk full"): MnistNet(hidden=4).save(path)
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
@@ -145,10 +145,6 @@ def test_post_cross_entropy_never_overflows():
     assert np.isfinite(post_cross_entropy(logits, tf.constant([0, 0])))
     assert np.isfinite(slope(post_cross_entropy, logits, tf.constant([0, 0]))).all()
 
-def test_orders_are_permutations_of_their_own():
-    orders = {(seed, k): tuple(shuffled(100, seed, k)) for seed in range(3) for k in range(3)}
-    assert all(sorted(order) == list(range(100)) for order in orders.values()) and len(set(orders.values())) == 9
-
 def test_confusion_and_activity_count():
     net = MnistNet(hidden=30)
     counts, answers = confusion(net, DIGITS.test), np.argmax(net(DIGITS.test.images), 1)
@@ -159,47 +155,12 @@ def test_confusion_and_activity_count():
 
 # training
 
-def test_session_and_compiled_graph_agree():
-    a, b = MnistNet(hidden=50), MnistNet(hidden=50)
-    for one, other in zip(train(a, DIGITS, epochs=2), train_in_session(b, DIGITS, epochs=2)):
-        np.testing.assert_allclose(one, other, rtol=1e-4)
-    for one, other in zip(a.weights, b.weights): np.testing.assert_allclose(one, other, atol=1e-4)
-
 def test_nothing_is_traced_twice():
     train(MnistNet(hidden=11), FEW, epochs=1, batch_size=50)
     before = traces(epoch), traces(scores)
     train(MnistNet(hidden=11, seed=1), FEW, epochs=3, batch_size=50, learning_rate=.2, seed=4)
     evaluate(MnistNet(hidden=11), FEW.test)
     assert (traces(epoch), traces(scores)) == before
-
-def test_each_sees_every_epoch_and_copies_stay():
-    net, seen, copies = MnistNet(hidden=11), [], []
-    def each(k, row): seen.append((k, row)); copies.append(net.weights)
-    history = train(net, FEW, epochs=3, batch_size=50, each=each)
-    assert [k for k, _ in seen] == [1, 2, 3] and np.allclose([row for _, row in seen], np.stack(history, 1))
-    assert same(copies[-1], net.weights) and not same(copies[0], net.weights)
-
-@pytest.mark.parametrize("settings, word", [
-    (dict(epochs=0), "epochs"), (dict(epochs=-3), "epochs"), (dict(epochs=1.5), "epochs"),
-    (dict(batch_size=0), "batch_size"), (dict(batch_size=301), "batch_size"), (dict(batch_size=2.5), "batch_size"),
-    (dict(learning_rate=0), "learning_rate"), (dict(learning_rate=-.1), "learning_rate"),
-    (dict(learning_rate=np.nan), "learning_rate"),
-    (dict(learning_rate=np.inf), "learning_rate")])
-@pytest.mark.parametrize("how", [train, train_in_session])
-def test_bad_settings_cost_nothing(how, settings, word):
-    net = MnistNet(hidden=5)
-    before = net.weights
-    with pytest.raises(ValueError, match=word) as e: how(net, FEW, **settings)
-    assert "\n" not in str(e.value) and same(before, net.weights)
-
-@pytest.mark.parametrize("split", [
-    Split(FEW.train.images[:, :700], FEW.train.labels), Split(FEW.train.images * 255, FEW.train.labels),
-    Split(FEW.train.images - .5, FEW.train.labels), Split(FEW.train.images[:-1], FEW.train.labels),
-    Split(FEW.train.images, FEW.train.labels + 1), Split(FEW.train.images * np.nan, FEW.train.labels)])
-def test_bad_data_is_refused(split):
-    for data in (FEW._replace(train=split), FEW._replace(test=split)):
-        with pytest.raises(ValueError): train(MnistNet(hidden=5), data, epochs=1)
-    with pytest.raises(ValueError): evaluate(MnistNet(hidden=5), split)
 
 @pytest.mark.parametrize("settings", [dict(hidden=0), dict(hidden=-1), dict(initial="zeros")])
 def test_impossible_networks_are_refused(settings):
@@ -215,17 +176,6 @@ def test_arrays_of_any_precision_are_taken(how):
     net.assign(before)
     assert same(call(doubles), first)
 
-def test_a_training_that_diverges_says_so_and_keeps_the_last_weights(tmp_path):
-    net = MnistNet(initial="he")
-    before = net.weights
-    with pytest.raises(ValueError, match="epoch 1 diverged"):
-        train(net, FEW, epochs=3, learning_rate=1e30, checkpoint=tmp_path)
-    assert same(before, net.weights) and not list(tmp_path.iterdir())
-
-def test_a_loss_without_a_name_will_do():
-    loss = functools.partial(softmax_cross_entropy)
-    assert len(train(MnistNet(hidden=5), FEW, epochs=1, loss=loss).train_loss) == 1
-
 def test_a_directory_is_no_place_for_a_network(tmp_path):
     for path in (tmp_path, "."):
         with pytest.raises(OSError, match="is a directory"): MnistNet(hidden=5).save(path)
@@ -238,113 +188,3 @@ def test_saving_goes_through_a_link_and_leaves_devices_alone(tmp_path):
     os.mkfifo(pipe)
     with pytest.raises(OSError, match="not a file"): net.save(pipe)
     assert pipe.is_fifo()
-
-def test_the_trained_network_is_handed_out_where_it_cannot_be_kept(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert isinstance(trained(FEW, epochs=1), MnistNet)
-
-# interrupted
-
-class Interrupted(Exception): pass
-
-def interrupt_at(number):
-    def each(k, row):
-        if k == number: raise Interrupted
-    return each
-
-def test_an_interrupted_training_ends_where_a_whole_one_does(tmp_path):
-    whole, settings = MnistNet(hidden=11), dict(epochs=5, batch_size=50)
-    history = train(whole, FEW, **settings, checkpoint=tmp_path / "5")
-    for number in (1, 3, 4, 5):
-        directory = tmp_path / str(number)
-        if number < 5:
-            with pytest.raises(Interrupted):
-                train(MnistNet(hidden=11), FEW, **settings, checkpoint=directory, each=interrupt_at(number))
-        net = MnistNet(hidden=11)
-        assert same(train(net, FEW, **settings, checkpoint=directory), history)
-        assert same(net.weights, whole.weights)
-
-def test_an_interrupted_network_itself_can_go_on(tmp_path):
-    whole, net, settings = MnistNet(hidden=11), MnistNet(hidden=11), dict(epochs=3, batch_size=50)
-    history = train(whole, FEW, **settings)
-    for number in (1, 2):
-        with pytest.raises(Interrupted): train(net, FEW, **settings, checkpoint=tmp_path, each=interrupt_at(number))
-    assert same(train(net, FEW, **settings, checkpoint=tmp_path), history) and same(net.weights, whole.weights)
-    assert same(train(MnistNet(hidden=11), FEW, **settings, checkpoint=tmp_path), history)
-
-def test_a_training_goes_on_after_a_checkpoint_could_not_be_written(tmp_path, monkeypatch):
-    whole, net, settings = MnistNet(hidden=11), MnistNet(hidden=11), dict(epochs=3, batch_size=50)
-    history, write, calls = train(whole, FEW, **settings), mnist_net.write_arrays, []
-    def full_disk(path, **arrays):
-        calls.append(path)
-        if len(calls) == 2: raise OSError(28, "No space left on device")
-        write(path, **arrays)
-    monkeypatch.setattr(mnist_net, "write_arrays", full_disk)
-    with pytest.raises(OSError, match="No space"): train(net, FEW, **settings, checkpoint=tmp_path)
-    assert same(train(net, FEW, **settings, checkpoint=tmp_path), history) and same(net.weights, whole.weights)
-
-@pytest.mark.parametrize("other", [
-    dict(epochs=1), dict(batch_size=60), dict(learning_rate=.2), dict(seed=1), dict(loss=softmax_cross_entropy)])
-def test_a_checkpoint_of_another_training_is_refused(tmp_path, other):
-    settings = dict(epochs=2, batch_size=50, checkpoint=tmp_path)
-    train(MnistNet(hidden=11), FEW, **settings)
-    net, before = MnistNet(hidden=11), MnistNet(hidden=11).weights
-    with pytest.raises(ValueError, match="checkpoint.npz"): train(net, FEW, **settings | other)
-    assert same(before, net.weights)
-    for start in (dict(hidden=12), dict(hidden=11, seed=1), dict(hidden=11, initial="he")):
-        with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(**start), FEW, **settings)
-    with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), DIGITS, **settings)
-    turned = FEW._replace(train=Split(FEW.train.images, FEW.train.labels[::-1]))
-    with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), turned, **settings)
-
-def test_a_damaged_checkpoint_is_refused(tmp_path):
-    path, settings = tmp_path / "checkpoint.npz", dict(batch_size=50, checkpoint=tmp_path)
-    train(MnistNet(hidden=11), FEW, epochs=1, **settings)
-    MnistNet(hidden=11).save(tmp_path / "no history")
-    raw = path.read_bytes()
-    for damaged in (raw[:-100], raw[:20], b"", (tmp_path / "no history").read_bytes()):
-        path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), FEW, epochs=2, **settings)
-
-def test_a_digest_tells_arrays_apart_by_shape_and_type_too():
-    arrays = [np.zeros(4, np.float32), np.zeros((2, 2), np.float32), np.zeros(4, np.int32), np.zeros(2, np.float64)]
-    assert len({digest(array) for array in arrays} | {digest(arrays[0][:2], arrays[0][2:])}) == 5
-
-# the cache
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path
-
-def count_trainings(monkeypatch):
-    "Count the calls of `evaluate`'s and `train`'s inner graph: one for each epoch trained."
-    calls, run = [], mnist_net.epoch
-    monkeypatch.setattr(mnist_net, "epoch", lambda *args: calls.append(1) or run(*args))
-    return calls
-
-def test_trained_trains_once(cache, monkeypatch):
-    calls = count_trainings(monkeypatch)
-    first, second = trained(FEW, seed=3, epochs=2), trained(FEW, seed=3, epochs=2)
-    assert same(first.weights, second.weights) and len(calls) == 2
-    by_hand = MnistNet(seed=3)
-    train(by_hand, FEW, seed=3, epochs=2)
-    assert same(first.weights, by_hand.weights)
-
-def test_what_decides_the_weights_decides_the_name(cache, monkeypatch):
-    changed = FEW._replace(train=Split(FEW.train.images, FEW.train.labels[::-1].copy()))
-    names = {kept_at(FEW), kept_at(FEW, seed=1), kept_at(FEW, epochs=2), kept_at(DIGITS), kept_at(changed)}
-    assert len(names) == 5 and all(cache in name.parents for name in names) and kept_at(FEW) in names
-    assert kept_at(FEW, seed=1, epochs=15) != kept_at(FEW, seed=11, epochs=5)
-    monkeypatch.setattr(mnist_net, "shuffled", interrupt_at)
-    assert kept_at(FEW) not in names
-
-def test_a_damaged_cache_is_trained_again(cache, monkeypatch):
-    calls, whole = count_trainings(monkeypatch), trained(FEW, epochs=1)
-    path = kept_at(FEW, epochs=1)
-    for damaged in (b"", path.read_bytes()[:1000]):
-        path.write_bytes(damaged)
-        assert same(trained(FEW, epochs=1).weights, whole.weights)
-        assert same(MnistNet.load(path).weights, whole.weights)
-    assert len(calls) == 3

@@ -289,6 +289,20 @@ def use_pads(tab):
 def use_widgets(tab):
     for use in (use_players, use_steppers, use_pads): use(tab)
 
+# Screens of 900 pixels, at 1,280 wide, within which the first result of a chapter begins.
+SCREENS = {"graph_basics": 2, "matrix_inverse": 2, "mnist_net": 2, "fingerprints": 1, "ideal_images": 2, "draw_a_digit": 1,
+           "scaling_out": 3}
+
+@pytest.mark.parametrize("chapter", SCREENS)
+def test_result_of_a_chapter_is_seen_at_once(chapter, chromium, pages):
+    with visit(chromium, (pages / f"{chapter}.html").as_uri(), width=1280) as page:
+        first = page.locator("article .output").locator("img, svg, canvas").locator("visible=true").first
+        assert first.bounding_box()["y"] < 900 * SCREENS[chapter]
+
+def test_why_a_graph_is_told_within_four_screens(chromium, pages):
+    with visit(chromium, (pages / "graph_basics.html").as_uri(), width=1280) as page:
+        assert page.locator("#why-a-graph").bounding_box()["y"] < 4 * 900
+
 def test_there_is_a_widget_in_every_chapter_that_promises_one():
     promised = "graph_basics", "matrix_inverse", "mnist_net", "fingerprints", "ideal_images", "draw_a_digit"
     assert {f"{name}.html" for name in promised} <= set(WITH_WIDGETS)

@@ -2,9 +2,11 @@
 import re, xml.etree.ElementTree as ET
 import numpy as np, pytest
 from mnist_graph_tutorial.device import compiled
-from mnist_graph_tutorial.graph_basics import graph_of
-from mnist_graph_tutorial.graph_view import array_text
-from mnist_graph_tutorial.layered import Node, arrange, crossings, best_order, half_size, svg_text
+from mnist_graph_tutorial.graph_drawing import svg_text
+from mnist_graph_tutorial.graph_layers import Node, best_order, crossings
+from mnist_graph_tutorial.graph_layout import arrange, half_size
+from mnist_graph_tutorial.graph_values import array_text
+from mnist_graph_tutorial.graph_view import graph_of
 import tensorflow as tf
 
 ONE, THREE = tf.constant(1.), tf.constant([1., 2., 3.])
@@ -59,6 +61,23 @@ def test_a_variable_read_after_an_assignment_hangs_on_it(a):
     view = graph_of(twice, ONE)
     assert labels(view, "update") == ["a +=", "a ="] and last(view) == "returns 7"
     assert {node.name: node for node in view.nodes}["mul"].inputs[0] == "AssignAddVariableOp"
+
+def test_an_assignment_says_its_new_value_as_such_where_there_is_one(a):
+    velocity = tf.Variable(1., name="v")
+    def momentum(x):
+        velocity.assign(0.5 * velocity + x)
+        a.assign_add(velocity)
+        a.assign_sub(x)
+        return a * velocity
+    view = graph_of(momentum, ONE)
+    steps = view.steps()
+    assert labels(view, "update") == labels(steps, "update") == ["v =", "a +=", "a −="]
+    told = [text for _, text in steps.captions]
+    assert told[-5:] == ["v = 1.5; new v = 1.5", "a += 1.5; new a = 3.5", "a −= 1; new a = 2.5", "2.5 × 1.5 = 3.75", "returns 3.75"]
+    drawn = ET.fromstring(re.search("<svg.*?</svg>", steps._repr_html_(), re.S)[0])
+    texts = [[text.text for text in node if text.tag.endswith("text")] for node in drawn.iter() if "mgt-update" in node.get("class", "")]
+    assert [text for text in texts if len(text) == 2] == [["new v", "1.5"], ["new a", "3.5"], ["new a", "2.5"]]
+    assert ">a −=<" in view.svg and "new a" not in view.svg and "a += new v" in view._repr_html_()
 
 @pytest.mark.parametrize("kind", ["loop", "branch"])
 def test_a_variable_written_inside_a_box_shows_its_new_value(a, kind):

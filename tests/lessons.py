@@ -1,0 +1,91 @@
+"""What the tests of the lessons share: the parts of a chapter, and a run of it with its exercises solved."""
+import ast, re
+from pathlib import Path
+import nbformat
+from mnist_graph_tutorial.book import Executed, environment, execute, marked
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = sorted((ROOT / "nbs").glob("0*.ipynb"))
+
+# Remembers of what type each name is after each cell, and which of them change it.
+WATCH = """
+def _watch(shell):
+    first, moved = {}, {}
+    numbers = {"bool", "int", "float", "int32", "int64", "float32", "float64"}
+    callables = {"function", "Function", "builtin_function_or_method", "PolymorphicFunction", "_lru_cache_wrapper", "partial"}
+    def kind(value):
+        name = type(value).__name__
+        if name in numbers: return "number"
+        if name in callables: return "function"
+        return f"{name} of rank {len(value.shape)}" if name in ("ndarray", "EagerTensor") else name
+    def after(result):
+        for name, value in list(shell.user_ns.items()):
+            if name.startswith("_") or name in ("In", "Out", "exit", "quit", "open", "get_ipython"): continue
+            if first.setdefault(name, kind(value)) != kind(value): moved[name] = f"{first[name]}, then {kind(value)}"
+    shell.events.register("post_run_cell", after)
+    return moved
+_moved = _watch(get_ipython())
+"""
+
+def cells_of(path) -> list:
+    "The cells of a notebook."
+    return nbformat.read(path, 4).cells
+
+def code_cells(path) -> list:
+    "The code cells of a notebook."
+    return [cell for cell in cells_of(path) if cell.cell_type == "code"]
+
+def lines_of(cell) -> list[str]:
+    "The lines of code in a cell, without directives and blank lines."
+    return [line for line in cell.source.splitlines() if line.strip() and not line.startswith("#|")]
+
+def is_shown(cell) -> bool:
+    "Whether a reader of the page sees the code of a cell without unfolding anything."
+    hidden = ("export", "hide", "check", "drawing", "exercise", "predict", "echo: false")
+    return not any(marked(cell.source, name) or re.search(rf"^#\|\s*{name}\b(?!s)", cell.source, re.M) for name in hidden)
+
+def imports_of(code: str) -> set[str]:
+    "The names that code imports."
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return {(alias.asname or alias.name).split(".")[0] for node in nodes for alias in node.names}
+
+def solutions(path) -> list[str]:
+    "The code of all solutions, in the order of the exercises."
+    text = "\n\n".join(cell.source for cell in cells_of(path) if cell.cell_type == "markdown")
+    folds = re.findall(r"<details><summary>Solution.*?</details>", text, re.S)
+    return [code for fold in folds for code in re.findall(r"```python\n(.*?)```", fold, re.S)]
+
+def checks(path) -> list[str]:
+    "The names of the checks that a chapter's exercises have."
+    found = [cell.source for cell in code_cells(path) if marked(cell.source, "exercise")]
+    return re.findall(r"^def (check_\w+)", "\n".join(found), re.M)
+
+def wrong_answers(path) -> list[str]:
+    "Calls of checks with answers that are wrong."
+    file = ROOT / "tests" / "wrong_answers" / f"{re.sub(r'^[0-9]+_', '', Path(path).stem)}.py"
+    names = {}
+    exec(file.read_text(), names)
+    return names["WRONG"]
+
+def solved(code: str) -> str:
+    "A solution that fails where the check at its end does not say that it is right."
+    *_, last = ast.parse(code).body
+    lines = code.splitlines()
+    call = "\n".join(lines[last.lineno - 1:])
+    if not call.startswith("check_"): return code
+    return "\n".join([*lines[:last.lineno - 1], f"_verdict = {call}", "assert _verdict, _verdict"])
+
+def with_exercises(path) -> list[str]:
+    "What is run after a chapter: no name has changed its type, all solutions are right, wrong answers are caught."
+    caught = [f"_verdict = {call}\nassert not _verdict and _verdict.text, {call!r}" for call in wrong_answers(path)]
+    return ["assert not _moved, _moved", *map(solved, solutions(path)), *caught]
+
+def run_chapter(path, data: str, directory: Path) -> Executed:
+    "A chapter executed, its exercises after it; the notebook that is returned has the chapter's own cells alone."
+    nb, count = nbformat.read(path, 4), len(cells_of(path))
+    cell = nbformat.v4.new_code_cell
+    nb.cells = [cell(WATCH), *nb.cells, *map(cell, with_exercises(path))]
+    nbformat.write(nb, directory / path.name)
+    done = execute(directory / path.name, environment(data, "cpu"))
+    done.notebook["cells"] = done.notebook["cells"][1:1 + count]
+    return done._replace(path=path)

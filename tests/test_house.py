@@ -1,0 +1,66 @@
+"""The house: one room, one job; short functions, narrow lines, few public names, and no import that is not said."""
+import ast, re, subprocess, sys, tomllib
+from importlib.metadata import packages_distributions
+import nbformat
+import pytest
+from lessons import ROOT
+
+PACKAGE = ROOT / "mnist_graph_tutorial"
+ROOMS = sorted(path for path in PACKAGE.glob("[a-z]*.py"))
+NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+rooms = pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.stem)
+LINES, BODY = 260, 30  # of code in a module, and of a function after its docstring
+
+def code_of(notebook, without_exports: bool=False) -> str:
+    "The code of a notebook; without what it exports, it is what the page does with its own module."
+    code = [cell.source for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
+    return "\n".join(source for source in code if not (without_exports and re.match(r"#\| exports?$", source, re.M)))
+
+@rooms
+def test_a_room_is_small(room):
+    lines = [line for line in room.read_text().splitlines() if line.strip() and not line.strip().startswith("#")]
+    assert len(lines) <= LINES
+
+@rooms
+def test_functions_are_short(room):
+    for node in ast.walk(ast.parse(room.read_text())):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)): continue
+        body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+        assert node.end_lineno - body[0].lineno < BODY, node.name
+
+def test_ruff_finds_nothing():
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", "nbs", "tests"],
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+def public_names(room) -> set[str]:
+    "The functions that a module shows to others."
+    names = {node.name for node in ast.parse(room.read_text()).body if isinstance(node, ast.FunctionDef)}
+    return {name for name in names if not name.startswith("_")}
+
+@rooms
+def test_what_a_room_keeps_to_itself_begins_with_an_underscore(room):
+    others = [path.read_text() for path in ROOMS if path != room]
+    others += [path.read_text() for path in (ROOT / "tests").rglob("*.py")]
+    others += [(ROOT / name).read_text() for name in ("settings.ini", "pyproject.toml", "_quarto.yml")]
+    others += [code_of(path, path.name.endswith(f"_{room.stem}.ipynb")) for path in NOTEBOOKS]
+    words = set(re.findall(r"\w+", "\n".join(others)))
+    assert sorted(public_names(room) - words) == []
+
+def imported(code: str) -> set[str]:
+    "The packages that code imports."
+    nodes = list(ast.walk(ast.parse(code)))
+    plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {node.module.split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+
+def test_every_import_is_a_requirement():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    said = {re.match(r"[\w.-]+", need)[0].lower().replace("-", "_") for need in wanted}
+    code = [path.read_text() for path in (*ROOMS, *(ROOT / "tests").glob("*.py"))] + list(map(code_of, NOTEBOOKS))
+    packages = set().union(*map(imported, code)) - set(sys.stdlib_module_names) - {"mnist_graph_tutorial"}
+    packages -= {path.stem for path in (ROOT / "tests").glob("*.py")} | {"jax", "torch", "keras"}  # TensorFlow brings Keras; the others are for the bench alone
+    known = packages_distributions()
+    for package in packages:
+        names = {name.lower().replace("-", "_") for name in known.get(package, [package])}
+        assert names & said, f"{package} is imported, and no requirement brings it"
