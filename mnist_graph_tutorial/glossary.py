@@ -35,9 +35,10 @@ def glossary() -> list[Term]:
 
 PAGE = "40_glossary.ipynb"
 
-# %% ../nbs/40_glossary.ipynb #824d6fa8
+# %% ../nbs/40_glossary.ipynb #299f5736
 PASSED = (r"```.*?```", r"`[^`]+`", r"\$\$.*?\$\$", r"\$[^$]+\$", r"^#+ [^\n]*$",
-          r"!?\[(?:[^\[\]]|\[[^\[\]]*\])*\]\([^)]*\)(?:\{[^}]*\})?", r"<(summary|a|b)\b.*?</\1>", r"<[^>]+>")
+          r"!?\[(?:[^\[\]]|\[[^\[\]]*\])*\]\([^)]*\)(?:\{[^}]*\})?",
+          r"<(summary|a|b)\b.*?</\1>", r"<[^>]+>")
 OTHERS = ["environment variable", "Jupyter session", "unit test"]
 
 def pattern_of(form: str) -> str:
