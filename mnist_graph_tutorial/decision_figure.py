@@ -33,7 +33,7 @@ def _label_sums(ax, groups):
     ax.set_xlim(0, len(groups))
     ax.set_xlabel("live units, by the digit they belong to", fontsize=11, labelpad=2)
 
-# %% ../nbs/33_decision_figure.ipynb #8a45a876
+# %% ../nbs/33_decision_figure.ipynb #20ecb503
 def _draw_table(ax, beside, vector, means, top):
     "The mean fingerprints, and beside them how far each is from one fingerprint."
     away = np.linalg.norm(means - vector, axis=1)
@@ -49,12 +49,13 @@ def _draw_table(ax, beside, vector, means, top):
     beside.set_title("distance", fontsize=11, loc="left")
 
 def _draw_image(picture, strip, image, vector, top):
-    picture.imshow(np.reshape(image, (28, 28)), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    picture.imshow(np.reshape(image, (28, 28)), cmap="gray_r", vmin=0, vmax=1,
+                   interpolation="nearest")
     heat(strip, vector[None], top)
     for ax in (picture, strip): ax.set(xticks=[], yticks=[])
     strip.set_title("fingerprint of the image: activations", fontsize=11, loc="left")
 
-# %% ../nbs/33_decision_figure.ipynb #f5ed3e76
+# %% ../nbs/33_decision_figure.ipynb #eb2c568b
 PLACES = ((0.012, 0.845, 0.135, 0.135), (0.16, 0.875, 0.66, 0.07), (0.16, 0.53, 0.66, 0.29),
           (0.845, 0.53, 0.135, 0.29), (0.16, 0.09, 0.66, 0.36))
 
@@ -66,8 +67,9 @@ def draw_reading(
     sums,              # (units + 1, 10): the running sums, in the same order
     rival: int=None,   # digit to compare the winner with; the runner-up if not given
 ):
-    "Draw how ten logits come about for one image; returns the figure. `ValueError` where there is no unit to draw."
-    if not len(groups): raise ValueError("no hidden unit is active for any image: there is nothing to draw")
+    "Draw how ten logits come about; returns the figure. `ValueError` where no unit is active."
+    if not len(groups):
+        raise ValueError("no hidden unit is active for any image: there is nothing to draw")
     if rival not in (None, *range(10)): raise ValueError(f"rival is {rival}, which is not a digit")
     won, second = np.argsort(sums[-1])[[-1, -2]]
     fig = plt.figure(figsize=(4.9, 5.2))

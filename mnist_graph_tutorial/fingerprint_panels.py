@@ -12,13 +12,13 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 from .checks import whole
 
-# %% ../nbs/29_fingerprint_panels.ipynb #6a16e4a2
+# %% ../nbs/29_fingerprint_panels.ipynb #ea143cbe
 ACTIVITY = plt.get_cmap("BuPu", 8)  # white at zero
 
 def top_of(
     means,  # (10, units)
 ) -> float:
-    "The activation from which on a picture is darkest: one in a hundred mean activations, zeros apart, exceeds it."
+    "The darkest activation: one in a hundred mean activations, zeros apart, exceeds it."
     return float(np.quantile(means[means > 0], 0.99)) if means.any() else 1.
 
 def heat(
@@ -51,7 +51,7 @@ def name_groups(
     names = ["none" if group == 10 else str(group) for group in present]
     axis.set_ticks(places, names, fontsize=fontsize)
 
-# %% ../nbs/29_fingerprint_panels.ipynb #8376abd8
+# %% ../nbs/29_fingerprint_panels.ipynb #9b337817
 def _panel(ax, digit, block, top, ends):
     picture = heat(ax, block.T, top)
     ax.set_title(digit, fontsize=17, weight="bold")
@@ -65,7 +65,7 @@ def draw_panels(
     top: float,    # the activation that is darkest
     groups=None,   # (units,): the digit that each unit belongs to, rising; 10 for none
 ):
-    "Draw the activations for ten digits, a panel each, units from top to bottom; returns the figure."
+    "Draw activations in a panel for each digit, units downwards; returns the figure."
     units = blocks[0].shape[1]
     ends = () if groups is None else _ends(groups)[:10]
     fig, axes = plt.subplots(1, 10, sharey=True, figsize=(7, 7), layout="constrained")
@@ -93,7 +93,7 @@ def draw_as_in_2018(
     axes[0].set_ylabel("hidden unit")
     return fig
 
-# %% ../nbs/29_fingerprint_panels.ipynb #e9e26877
+# %% ../nbs/29_fingerprint_panels.ipynb #684ee63b
 def _stripe(ax, rows, top):
     "One unit's activations, ten blocks side by side with gaps between them."
     framed = np.pad(rows, ((0, 0), (0, 2)), constant_values=np.nan)
@@ -110,7 +110,8 @@ def draw_units(
 ):
     "Draw what each of a few units sees beside how active it is for ten digits; returns the figure."
     reach, height = np.quantile(np.abs(weights), 0.995), 0.8 * len(weights) + 0.9  # inches
-    fig, axes = plt.subplots(len(weights), 2, figsize=(7, height), width_ratios=(1, 7), squeeze=False)
+    fig, axes = plt.subplots(len(weights), 2, figsize=(7, height), width_ratios=(1, 7),
+                             squeeze=False)
     fig.subplots_adjust(left=0.08, right=0.99, top=1 - 0.35 / height, bottom=0.55 / height,
                         wspace=0.03, hspace=0.1)
     for (left, right), image, stripe, name in zip(axes, weights, stripes, names):
@@ -125,7 +126,7 @@ def draw_units(
     axes[-1, 1].set_xlabel("digit", fontsize=12)
     return fig
 
-# %% ../nbs/29_fingerprint_panels.ipynb #24f464a7
+# %% ../nbs/29_fingerprint_panels.ipynb #75f3f1af
 def draw_births(
     bias,          # (units,): at the start
     share,         # (units,): of the images, for which the unit is active in the end
@@ -138,7 +139,8 @@ def draw_births(
     ax.axvspan(-reach, reach, color="#e4e4e4", lw=0, label="reach of the weights")
     ax.plot(bias[live], 100 * share[live], "o", color="#0072b2", ms=5, alpha=0.7,
             label=f"{live.sum()} live units")
-    ax.plot(bias[dead], 100 * share[dead], "x", color="#b34700", ms=6, label=f"{dead.sum()} dead units")
+    ax.plot(bias[dead], 100 * share[dead], "x", color="#b34700", ms=6,
+            label=f"{dead.sum()} dead units")
     ax.set_xlabel("bias at the start", fontsize=13)
     ax.set_ylabel("% of test images, unit active", fontsize=13)
     ax.tick_params(labelsize=12)
@@ -162,14 +164,15 @@ def draw_means(
     ax.set_ylabel("digit", fontsize=13)
     return fig
 
-# %% ../nbs/29_fingerprint_panels.ipynb #09495264
+# %% ../nbs/29_fingerprint_panels.ipynb #96a76a1a
 def draw_accuracy(
     readings: dict,  # name -> (n,): the digits read
     labels,          # (n,)
 ):
-    "Draw the share of each digit's images that is read rightly, for up to three readings; returns the figure."
+    "Draw the share of each digit's images that three readings get right; returns the figure."
     fig, ax = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
-    for (name, read), marker, colour in zip(readings.items(), "sDo", ("#777", "#0072b2", "#b34700")):
+    colours = "#777", "#0072b2", "#b34700"
+    for (name, read), marker, colour in zip(readings.items(), "sDo", colours):
         hit = read == labels
         shares = [100 * hit[labels == digit].mean() for digit in range(10)]
         ax.plot(shares, range(10), marker, color=colour, ms=8, label=f"{name}\n{hit.mean():.1%}")
@@ -227,7 +230,7 @@ def tsne_map(
     with threadpool_limits(1):
         return TSNE(init="pca", random_state=seed, max_iter=500).fit_transform(vectors)
 
-# %% ../nbs/29_fingerprint_panels.ipynb #97a1921c
+# %% ../nbs/29_fingerprint_panels.ipynb #b1c16448
 TEN = ["#332288", "#cc6677", "#117733", "#aa4499", "#3399cc", "#882255", "#888822", "#229988",
        "#666666", "#cc8800"]
 
@@ -244,7 +247,8 @@ def draw_map(
     ax.scatter(*places[circled].T, s=75, facecolors="none", edgecolors="black", lw=1.4)
     for digit in range(10):
         ax.text(*np.median(places[labels == digit], axis=0), digit, fontsize=22, weight="bold",
-                ha="center", va="center", path_effects=[withStroke(linewidth=4, foreground="white")])
+                ha="center", va="center",
+                path_effects=[withStroke(linewidth=4, foreground="white")])
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=14)
     return fig

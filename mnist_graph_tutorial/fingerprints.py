@@ -36,7 +36,7 @@ def vectors_and_means(weights, images, labels):  # -> (n, hidden), (10, hidden)
     vectors = hidden_layer(weights, images)
     return vectors, means_of(vectors, labels)
 
-# %% ../nbs/04_fingerprints.ipynb #f240c9f2
+# %% ../nbs/04_fingerprints.ipynb #61800841
 class Fingerprints(NamedTuple):
     "The activations of the hidden layer for the images of a split, by digit."
     digits: list       # ten arrays (n_k, hidden), each in the order of the split
@@ -44,26 +44,28 @@ class Fingerprints(NamedTuple):
     weights: Weights   # of the network at that moment
 
     def classify(self, images) -> np.ndarray:  # (n, 784) in [0, 1] -> (n,) int32
-        "The digit with the nearest mean fingerprint; `ValueError` where they are no images."
+        "The digits of the nearest means; `ValueError` where these are no images."
         return nearest(hidden_layer(self.weights, _checked(images)), self.means).numpy()
 
     def plot(
         self, *,
         grouped: bool=True,      # units by the digit they belong to; False: as numbered
-        means: np.ndarray=None,  # (10, hidden): group by these means; its own if not given
+        means: np.ndarray=None,  # (10, hidden): to group by; its own if not given
     ):
         "Draw all fingerprints, a panel for each digit; returns the figure."
         means = self.means if means is None else means
         order = unit_order(means) if grouped else np.arange(means.shape[1])
         rows = [surest_first(v, k, self.weights) for k, v in enumerate(self.digits)]
         blocks = [columns(vectors)[:, order] for vectors in rows]
-        return draw_panels(blocks, top_of(means), belongs_to(means)[order] if grouped else None)
+        groups = belongs_to(means)[order] if grouped else None
+        return draw_panels(blocks, top_of(means), groups)
 
-# %% ../nbs/04_fingerprints.ipynb #1ae15d71
+# %% ../nbs/04_fingerprints.ipynb #83fbe522
 def _checked(images) -> np.ndarray:  # (n, 784) float32
     "Images as an array; `ValueError` where they are not rows of 784 numbers in [0, 1]."
     images = np.asarray(images, np.float32)
-    return check_split((images, np.zeros(len(images) if images.ndim else 0, np.int32))).images
+    no_labels = np.zeros(len(images) if images.ndim else 0, np.int32)
+    return check_split((images, no_labels)).images
 
 def _check_all_digits(labels):
     "`ValueError` where a digit has no image."
@@ -72,12 +74,12 @@ def _check_all_digits(labels):
         named = ", ".join(map(str, missing))
         raise ValueError(f"no image of {named}; a mean fingerprint needs at least one")
 
-# %% ../nbs/04_fingerprints.ipynb #23cd72b7
+# %% ../nbs/04_fingerprints.ipynb #1c414c82
 def fingerprints(
     net: MnistNet,
     split: Split,  # images (n, 784) in [0, 1] and labels (n,)
 ) -> Fingerprints:
-    "Run a split through the hidden layer; `ValueError` where it is no split or lacks a digit."
+    "Fingerprints of a split; `ValueError` where it is no split or lacks a digit."
     images, labels = check_split(split)
     _check_all_digits(labels)
     vectors, means = vectors_and_means(net.weights, images, labels)
@@ -145,16 +147,16 @@ def running_sums(weights, vector, order):  # (hidden,), (units,) -> (units + 1, 
     parts = vector[order, None] * weights.w2.numpy()[order]
     return weights.b2.numpy() + np.vstack([np.zeros(10), parts.cumsum(axis=0)])
 
-# %% ../nbs/04_fingerprints.ipynb #96498167
+# %% ../nbs/04_fingerprints.ipynb #4d11bd9c
 def draw_decision(
     prints: Fingerprints,  # for the mean fingerprints and the weights
     image,                 # (784,) in [0, 1]
-    rival: int=None,       # digit to compare the winner with; the runner-up if not given
+    rival: int=None,       # digit to compare the winner with; else the runner-up
 ):
     "Draw how the network comes to read an image as it does; returns the figure."
     vector = hidden_layer(prints.weights, _checked([image]))[0].numpy()
     order = unit_order(prints.means)
-    order = order[(prints.means.max(axis=0) + vector)[order] > 0]    # without dead units
+    order = order[(prints.means.max(axis=0) + vector)[order] > 0]    # live units
     sums = running_sums(prints.weights, vector, order)
     return draw_reading(image, vector[order], prints.means[:, order],
                         belongs_to(prints.means)[order], sums, rival)

@@ -4,31 +4,31 @@
 
 # %% auto #0
 __all__ = ['STYLES', 'LearnedInverse', 'learned', 'check_matrix', 'check_settings', 'post_graph', 'learn_inverse_in_session',
-           'product', 'loss_table', 'heat_map', 'draw_verdict', 'draw_curves', 'draw_parting', 'draw_valley',
-           'draw_scatter', 'losses_of', 'draw_paths', 'draw_step']
+           'product', 'loss_table', 'draw_verdict', 'draw_curves', 'draw_parting', 'draw_valley', 'draw_scatter',
+           'losses_of', 'draw_paths', 'draw_step']
 
-# %% ../nbs/25_inverting.ipynb #b2baa024
+# %% ../nbs/25_inverting.ipynb #9e8b221b
 import contextlib
 from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
-from . import device  # noqa: F401  sets what TensorFlow reads when it is imported
+from . import device  # noqa: F401  sets what TensorFlow reads at its import
 from .checks import one_of, positive, whole
 from .explore import Progress
 import tensorflow as tf
 
-# %% ../nbs/25_inverting.ipynb #49f7820f
+# %% ../nbs/25_inverting.ipynb #208a7e41
 class LearnedInverse(NamedTuple):
     "What was learned, and how well."
     X: np.ndarray         # (n, n)
-    losses: np.ndarray    # sum of |X A - I| at step 0, after every `log_every` steps, and at the end
+    losses: np.ndarray    # sum of |X A - I| at step 0, after every `log_every` steps, at the end
     residual: np.ndarray  # (n, n) X A - I, worked out in float64
 
 def learned(
     A,                       # (n, n)
     X,                       # (n, n), array or tensor
     losses,                  # the last is the one at the end
-    otherwise: str="",       # what the `ValueError` says where the last loss is not finite; "" lets it pass
+    otherwise: str="",       # text of the `ValueError` for a last loss that is not finite
 ) -> LearnedInverse:
     "A result from arrays or tensors."
     X = np.asarray(X)
@@ -36,7 +36,7 @@ def learned(
     if otherwise and not np.isfinite(losses[-1]): raise ValueError(otherwise)
     return LearnedInverse(X, losses, X.astype(np.float64) @ A - np.eye(len(A)))
 
-# %% ../nbs/25_inverting.ipynb #1516012d
+# %% ../nbs/25_inverting.ipynb #b1c0a4f6
 def check_matrix(A, dtype: str) -> np.ndarray:  # (n, n) of `dtype`
     "`A` as an array, if it has an inverse; else `ValueError`."
     one_of(("float32", "float64"), dtype=dtype)
@@ -49,7 +49,8 @@ def check_matrix(A, dtype: str) -> np.ndarray:  # (n, n) of `dtype`
     if not np.abs(A).max() <= np.finfo(dtype).max:
         raise ValueError(f"A holds a number that is not finite in {dtype}")
     rank = np.linalg.matrix_rank(A)
-    if rank < len(A): raise ValueError(f"A is singular, so it has no inverse: its rank is {rank}, not {len(A)}")
+    if rank < len(A):
+        raise ValueError(f"A is singular, so it has no inverse: its rank is {rank}, not {len(A)}")
     return A.astype(dtype)
 
 # %% ../nbs/25_inverting.ipynb #943343ec
@@ -59,7 +60,7 @@ def check_settings(A, dtype: str, steps: int, log_every: int, learning_rate: flo
     positive(learning_rate=learning_rate)
     return check_matrix(A, dtype)
 
-# %% ../nbs/25_inverting.ipynb #e3c3bc5f
+# %% ../nbs/25_inverting.ipynb #2967cddf
 @contextlib.contextmanager
 def _without_warnings():
     logger = tf.get_logger()
@@ -75,9 +76,10 @@ def post_graph(
     "Add the post's computation to the current graph."
     X = tf.Variable(np.zeros_like(A))
     loss = tf.reduce_sum(tf.abs(X @ tf.constant(A) - tf.eye(len(A), dtype=A.dtype)))
-    with _without_warnings(): return X, loss, tf.compat.v1.train.AdagradOptimizer(learning_rate).minimize(loss)
+    optimiser = tf.compat.v1.train.AdagradOptimizer(learning_rate)
+    with _without_warnings(): return X, loss, optimiser.minimize(loss)
 
-# %% ../nbs/25_inverting.ipynb #8e316f2f
+# %% ../nbs/25_inverting.ipynb #601f5958
 def _session_loop(session, fetches, steps, log_every) -> list:
     "Run a step at a time; the loss before every `log_every`th."
     losses, bar = [], Progress(steps, "steps")
@@ -96,7 +98,7 @@ def learn_inverse_in_session(
     log_every: int=100,           # steps between two losses
     dtype: str="float32",         # or "float64"
 ) -> LearnedInverse:
-    "Learn X with X A = I as in 2018, one `Session.run` a step; `ValueError` for what cannot be learned."
+    "Learn X as in 2018, one `Session.run` a step; `ValueError` where that is impossible."
     A = check_settings(A, dtype, steps, log_every, learning_rate)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         X, loss, step = post_graph(A, learning_rate)
@@ -122,8 +124,8 @@ def loss_table(
         rows.append(f"{name:{width}}" + "".join(f"{losses[step // every]:12.4g}" for step in at))
     return "\n".join(rows)
 
-# %% ../nbs/25_inverting.ipynb #588df59b
-def heat_map(ax, M, title: str, ticks=range(10)):
+# %% ../nbs/25_inverting.ipynb #17e14303
+def _heat_map(ax, M, title: str, ticks=range(10)):
     "A matrix on the scale from -1 to 1."
     ax.set(title=title, xlabel="column", ylabel="row", xticks=ticks, yticks=ticks)
     return ax.imshow(M, cmap="RdBu_r", vmin=-1, vmax=1)
@@ -140,26 +142,38 @@ def _draw_losses(ax, curves: dict, every: int):
     ax.set(xlabel="step", ylabel="loss: sum of |XA - I|", xlim=(0, 100_000), ylim=(0, None))
     ax.xaxis.set_major_formatter("{x:,.0f}")
 
-def draw_verdict(losses, XA, every: int=100):  # losses every so many steps -> figure, alternative text
+def draw_verdict(
+    losses,           # noted every `every` steps
+    XA,               # (n, n)
+    every: int=100,
+):                    # figure, alternative text
     "The loss curve above XA beside the identity."
-    fig, axes = plt.subplot_mosaic([["curve", "curve"], ["XA", "I"]], figsize=(7.2, 5.4), layout="constrained",
-                                   height_ratios=(1, 1.75))
+    fig, axes = plt.subplot_mosaic([["curve", "curve"], ["XA", "I"]], figsize=(7.2, 4.8),
+                                   layout="constrained", height_ratios=(1, 1.9))
     _draw_losses(axes["curve"], {"loss": losses}, every)
     for name, M in {"XA": XA, "I": np.eye(len(XA))}.items():
-        image = heat_map(axes[name], M, {"XA": "XA, learned", "I": "I, the identity"}[name])
+        image = _heat_map(axes[name], M, {"XA": "XA, learned", "I": "I, the identity"}[name])
         _write_values(axes[name], M)
     axes["I"].set_ylabel("")
     fig.colorbar(image, ax=[axes["XA"], axes["I"]], label="value of the entry", shrink=0.9)
-    errors = np.abs(XA - np.eye(len(XA)))
-    worst, diagonal = errors.sum(0).argmax(), np.diag(XA)
-    rest = XA[~np.eye(len(XA), dtype=bool)]
-    return fig, (f"Above, the loss against the step: it starts at {losses[0]:.0f}, is {losses[len(losses) // 2]:.1f} "
-                 f"half way and {losses[-1]:.1f} at the end, falling more and more slowly. Below, two heat maps. "
-                 f"XA: on the diagonal from {diagonal.min():.1f} to {diagonal.max():.1f}; elsewhere nearly zero, "
-                 f"but for column {worst}, which holds values from {rest.min():.1f} to {rest.max():.1f}. "
-                 "The identity: ones on the diagonal, zeros elsewhere.")
+    return fig, _tell_losses(losses) + " Below, two heat maps. " + _tell_matrix(XA)
 
-def draw_curves(curves: dict, every: int=100):  # one or two names -> losses; figure, alternative text
+def _tell_losses(losses) -> str:
+    middle = losses[len(losses) // 2]
+    return (f"Above, the loss against the step: it starts at {losses[0]:.0f}, is {middle:.1f} "
+            f"half way and {losses[-1]:.1f} at the end, falling more and more slowly.")
+
+def _tell_matrix(XA) -> str:
+    worst, diagonal = np.abs(XA - np.eye(len(XA))).sum(0).argmax(), np.diag(XA)
+    rest = XA[~np.eye(len(XA), dtype=bool)]
+    return (f"XA: on the diagonal from {diagonal.min():.1f} to {diagonal.max():.1f}; elsewhere "
+            f"nearly zero, but for column {worst}, which holds values from {rest.min():.1f} to "
+            f"{rest.max():.1f}. The identity: ones on the diagonal, zeros elsewhere.")
+
+def draw_curves(
+    curves: dict,     # one or two names -> losses noted every `every` steps
+    every: int=100,
+):                    # figure, alternative text
     "Two runs' losses over each other."
     fig, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
     _draw_losses(ax, curves, every)
@@ -167,23 +181,29 @@ def draw_curves(curves: dict, every: int=100):  # one or two names -> losses; fi
     ends = ", ".join(f"{name} at {losses[-1]:.1f}" for name, losses in curves.items())
     return fig, f"Loss against step: the curves cover each other. They start at 10 and end: {ends}."
 
-# %% ../nbs/25_inverting.ipynb #04f26c9f
-def draw_parting(apart, every: int=100):  # differences noted every so many steps -> figure, alternative text
+# %% ../nbs/25_inverting.ipynb #d6330dda
+def draw_parting(
+    apart,            # differences of two losses noted every `every` steps
+    every: int=100,
+):                    # figure, alternative text
     "The difference between the losses of two runs."
     steps = np.arange(len(apart)) * every
     fig, ax = plt.subplots(figsize=(7.2, 2.8), layout="constrained")
     ax.loglog(steps[1:], np.maximum(apart[1:], 1e-7), color="#444", lw=0.8)
     ax.set(xlabel="step", ylabel="difference of the two losses", ylim=(5e-8, 1))
     parted = steps[np.argmax(apart > 1e-4)]
-    return fig, ("Difference between the losses of two runs, on logarithmic axes: about a millionth up to step "
-                 f"{parted:,}, where it jumps by some four powers of ten; after that it reaches {apart.max():.2f}.")
+    return fig, ("Difference between the losses of two runs, on logarithmic axes: about a "
+                 f"millionth up to step {parted:,}, where it jumps by some four powers of ten; "
+                 f"after that it reaches {apart.max():.2f}.")
 
-# %% ../nbs/25_inverting.ipynb #909ccb91
+# %% ../nbs/25_inverting.ipynb #23d63d18
 def _draw_valley(ax, pairs, goal, path, xs, ys):
-    places = np.stack(np.meshgrid(xs, ys), -1)
-    ax.contourf(xs, ys, np.abs(places @ pairs - goal).sum(-1), 24, cmap="Blues")
+    residuals = np.stack(np.meshgrid(xs, ys), -1) @ pairs - goal
+    ax.contourf(xs, ys, np.abs(residuals).sum(-1), 24, cmap="Blues")
     for k, (color, line) in enumerate((("#d55e00", "-"), ("#009e73", "--"))):
-        ax.contour(xs, ys, (places @ pairs - goal)[..., k], [0], colors=color, linestyles=line, linewidths=1.5)
+        ax.contour(xs, ys, residuals[..., k], [0], colors=color, linestyles=line, linewidths=1.5)
+        name = f"{pairs[0, k]:g}x + {pairs[1, k]:g}y = {goal[k]:g}"
+        ax.plot([], [], line, color=color, label=name)    # a contour has no entry in a legend
     ax.plot(*path.T, color="black", lw=0.8)
     ax.plot(*(goal @ np.linalg.inv(pairs)), "*", color="black", ms=11)
     ax.set(xlabel="x", ylabel="y", xlim=(xs[0], xs[-1]), ylim=(ys[0], ys[-1]), aspect="equal")
@@ -194,38 +214,44 @@ def draw_valley(
     path,            # (steps + 1, 2): where the row (x, y) was
     first: int=60,   # steps that the right panel shows
 ):                   # figure, alternative text
-    "The loss of one row of two unknowns as shades, its two valleys as lines, and the way of the optimiser."
-    fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.7), layout="constrained")
-    end = goal @ np.linalg.inv(pairs)
-    _draw_valley(axes[0], pairs, goal, path, *(np.linspace(*sorted((-0.3 * v, 1.3 * v)), 300) for v in end))
-    near = path[:first + 1]
+    "The loss of a row of two unknowns as shades, its two valleys as lines, and a path of steps."
+    fig, (whole_way, start) = plt.subplots(1, 2, figsize=(7.4, 3.7), layout="constrained")
+    end, near, steps = goal @ np.linalg.inv(pairs), path[:first + 1], len(path) - 1
+    wide = [np.linspace(*sorted((-0.3 * v, 1.3 * v)), 300) for v in end]
     half = np.ptp(near, 0).max() * 0.55
-    middle = (near.min(0) + near.max(0)) / 2
-    _draw_valley(axes[1], pairs, goal, path[:first + 1], *(np.linspace(v - half, v + half, 300) for v in middle))
-    axes[1].plot(*near.T, ".", color="black", ms=4)
-    axes[0].set_title(f"{len(path) - 1:,} steps; the star is the goal")
-    axes[1].set_title(f"the first {first}, enlarged")
-    left = np.abs(path[-1] @ pairs - goal).sum()
-    return fig, (f"Two maps of the loss over x and y. Two lines, nearly parallel, form a narrow valley and cross at the "
-                 f"goal ({end[0]:g}, {end[1]:g}). The path starts at (0, 0) and zigzags beside one of the lines: several "
-                 f"small steps towards it, one long step back. After {len(path) - 1:,} steps it is at "
-                 f"({path[-1][0]:.2f}, {path[-1][1]:.2f}) with a loss of {left:.2f}.")
+    close = [np.linspace(v - half, v + half, 300) for v in (near.min(0) + near.max(0)) / 2]
+    _draw_valley(whole_way, pairs, goal, path, *wide)
+    _draw_valley(start, pairs, goal, near, *close)
+    start.plot(*near.T, ".", color="black", ms=4)
+    whole_way.legend(loc="lower left", fontsize=8)
+    whole_way.set_title(f"{steps:,} steps; the star is the goal")
+    start.set_title(f"the first {first}, enlarged")
+    left, (x, y) = np.abs(path[-1] @ pairs - goal).sum(), path[-1]
+    return fig, ("Two maps of the loss over x and y. Two lines, nearly parallel, form a narrow "
+                 f"valley and cross at the goal ({end[0]:g}, {end[1]:g}). The path starts at "
+                 "(0, 0) and zigzags beside one of the lines: several small steps towards it, one "
+                 f"long step back. After {steps:,} steps it is at ({x:.2f}, {y:.2f}) with a loss "
+                 f"of {left:.2f}.")
 
-# %% ../nbs/25_inverting.ipynb #08f015b5
+# %% ../nbs/25_inverting.ipynb #70b783ac
 STYLES = (("#444", "-", "o"), ("#d55e00", "--", "^"), ("#0072b2", "-.", "s"), ("#009e73", ":", "x"))
 
-def draw_scatter(conditions, left: dict):  # name -> losses left, one for each matrix; figure, alternative text
+def draw_scatter(
+    conditions,       # (m,) condition numbers
+    left: dict,       # name of a method -> (m,) losses left
+):                    # figure, alternative text
     "Losses at the end against condition numbers."
     fig, ax = plt.subplots(figsize=(7.2, 3.4), layout="constrained")
+    easiest, hardest = np.argmin(conditions), np.argmax(conditions)
+    said = []
     for (name, losses), (color, _, mark) in zip(left.items(), STYLES):
         ax.loglog(conditions, losses, mark, color=color, mfc="none", label=name)
+        said.append(f"{name} goes from {losses[easiest]:.2g} for the smallest condition number to "
+                    f"{losses[hardest]:.2g} for the largest")
     ax.set(xlabel="condition number of the matrix", ylabel="loss at the end")
-    if len(left) > 1: ax.legend(loc="best")
-    order = np.argsort(conditions)
-    said = [f"{name} goes from {losses[order[0]]:.2g} for the smallest condition number to {losses[order[-1]]:.2g} "
-            "for the largest" for name, losses in left.items()]
-    return fig, f"Loss at the end against condition number for {len(conditions)} matrices, both axes logarithmic: " \
-                f"{'; '.join(said)}."
+    ax.legend(loc="best")
+    return fig, (f"Loss at the end against condition number for {len(conditions)} matrices, both "
+                 f"axes logarithmic. {'; '.join(said)}.")
 
 # %% ../nbs/25_inverting.ipynb #81cfee94
 def losses_of(Xs, A):  # (m, n, n), (n, n) -> (m,)
@@ -244,7 +270,7 @@ def draw_paths(paths: dict, A):  # name -> (steps, Xs); figure, alternative text
     ax.legend()
     return fig, f"Loss against step, both axes logarithmic. {'; '.join(ends)}."
 
-# %% ../nbs/25_inverting.ipynb #f9bc2926
+# %% ../nbs/25_inverting.ipynb #bf351456
 def draw_step(
     A,                    # (n, n)
     path: tuple,          # (steps, Xs)
@@ -257,12 +283,14 @@ def draw_step(
     plt.gcf().set(figwidth=6.8, figheight=2.8)
     places = dict(left=0.07, right=0.98, bottom=0.17, top=0.9, wspace=0.25)
     left, right = plt.gcf().subplots(1, 2, gridspec_kw=places)
-    heat_map(left, Xs[k] @ A, "XA: blue -1, white 0, red 1", ticks=(0, 9))
+    _heat_map(left, Xs[k] @ A, "XA: blue -1, white 0, red 1", ticks=(0, 9))
     right.loglog(steps, losses, color="#999", lw=1)
     right.loglog(steps[:k + 1], losses[:k + 1], color="black")
     right.loglog(steps[k], losses[k], "o", color="#d55e00")
     right.set(xlabel="step", ylabel="loss: sum of |XA - I|", xlim=(0.8, 150_000), ylim=(1e-14, 1e4))
     right.minorticks_off()
+    right.set_xticks([1, 100, 10_000], ["1", "100", "10,000"])
+    right.set_yticks([1e-12, 1e-8, 1e-4, 1, 1e4], ["1e-12", "1e-8", "1e-4", "1", "1e4"])
     largest = np.abs(Xs[k] @ A - np.eye(len(A))).max()
     return (f"{method}, after step {steps[k]:,}: loss {losses[k]:.2g}, "
             f"largest error of an entry {largest:.2g}.")

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'Method', 'absolute', 'adagrad', 'stepper', 'descend', 'descent', 'l1_error', 'learn_inverse',
-           'random_matrix', 'squared', 'momentum', 'schulz_start', 'schulz_step', 'iterate', 'iteration',
-           'newton_schulz']
+           'random_matrix', 'squared', 'momentum', 'schulz_start', 'schulz_step', 'newton_schulz']
 
 # %% ../nbs/02_matrix_inverse.ipynb #eec9f8fb
 import functools
@@ -71,7 +70,7 @@ def descent(
     "The compiled graph of a method: traced once for each shape."
     return compiled(functools.partial(descend, method, note))
 
-# %% ../nbs/02_matrix_inverse.ipynb #88e76564
+# %% ../nbs/02_matrix_inverse.ipynb #3c48055b
 def l1_error(X, A):  # (..., n, n), (..., n, n) -> (...)
     "How far X A is from the identity, in the post's measure."
     return absolute(product(X, A) - tf.eye(A.shape[-1], dtype=A.dtype))
@@ -90,7 +89,8 @@ def learn_inverse(
     one_of(METHODS, method=method)
     marks = np.append(np.arange(0, steps, log_every), steps)
     found = descent(METHODS[method], l1_error)(A, np.array(learning_rate, dtype), marks)
-    return learned(A, *found, f"it diverged; take a learning_rate below {learning_rate}")
+    advice = f"the loss diverged; take a learning_rate below {learning_rate}"
+    return learned(A, *found, advice)
 
 # %% ../nbs/02_matrix_inverse.ipynb #82ddaf73
 def random_matrix(
@@ -126,8 +126,8 @@ def schulz_step(X, A):
     "X (2 I - A X)."
     return product(X, 2 * tf.eye(A.shape[-1], dtype=A.dtype) - product(A, X))
 
-# %% ../nbs/02_matrix_inverse.ipynb #e2de676e
-def iterate(steps: int, A):
+# %% ../nbs/02_matrix_inverse.ipynb #df44b9c0
+def _iterate(steps: int, A):
     "X after `steps` steps, and the loss before and after each."
     def step(k, X, losses):
         return k + 1, schulz_step(X, A), losses.write(k, l1_error(X, A))
@@ -136,9 +136,9 @@ def iterate(steps: int, A):
     return X, losses.write(steps, l1_error(X, A)).stack()
 
 @functools.cache
-def iteration(steps: int):
+def _iteration(steps: int):
     "The compiled graph of so many steps."
-    return compiled(functools.partial(iterate, steps))
+    return compiled(functools.partial(_iterate, steps))
 
 def newton_schulz(
     A,                        # (n, n) numbers
@@ -150,4 +150,4 @@ def newton_schulz(
     A = check_matrix(A, dtype)
     whole(steps=steps)
     unfit = "the numbers of the matrix are too large or too small to be squared"
-    return learned(A, *iteration(steps)(A), unfit)
+    return learned(A, *_iteration(steps)(A), unfit)

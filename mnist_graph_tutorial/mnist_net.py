@@ -33,7 +33,7 @@ def output_layer(weights: Weights, images): # (n, 784) -> (n, 10)
     "Logits: the larger, the likelier the digit."
     return hidden_layer(weights, images) @ weights.w2 + weights.b2
 
-# %% ../nbs/03_mnist_net.ipynb #e0300bd1
+# %% ../nbs/03_mnist_net.ipynb #43786f78
 def binary_cross_entropy(logits, targets): # (n, 10), (n, 10) -> (n,)
     "Binary cross-entropy on clipped softmax outputs, summed over the digits."
     y = tf.clip_by_value(tf.nn.softmax(logits), 1e-10, 0.9999999)
@@ -41,7 +41,7 @@ def binary_cross_entropy(logits, targets): # (n, 10), (n, 10) -> (n,)
     return -tf.reduce_sum(yes + no, axis=1)
 
 def post_cross_entropy(logits, labels): # (n, 10), (n,) -> scalar
-    "The loss of 2018: `binary_cross_entropy` with one-hot labels, averaged over images."
+    "The loss of 2018: `binary_cross_entropy` with one-hot labels, mean over images."
     return tf.reduce_mean(binary_cross_entropy(logits, tf.one_hot(labels, 10)))
 
 def softmax_cross_entropy(logits, labels): # (n, 10), (n,) -> scalar
@@ -57,9 +57,9 @@ def slope(loss, logits, labels): # -> (n, 10)
         cost = loss(logits, labels)
     return tape.gradient(cost, logits)
 
-# %% ../nbs/03_mnist_net.ipynb #1cbbc597
+# %% ../nbs/03_mnist_net.ipynb #06faea9d
 def post_initial(hidden: int, rng: np.random.Generator) -> Weights:
-    "The start of 2018: weights of standard deviation 0.03, biases of standard deviation 1."
+    "The start of 2018: standard deviation 0.03 for weights, 1 for biases."
     return Weights(rng.normal(0, 0.03, (784, hidden)), rng.normal(0, 1, hidden),
                    rng.normal(0, 0.03, (hidden, 10)), rng.normal(0, 1, 10))
 
@@ -70,7 +70,7 @@ def he_initial(hidden: int, rng: np.random.Generator) -> Weights:
 
 INITIALS = {"post": post_initial, "he": he_initial}
 
-# %% ../nbs/03_mnist_net.ipynb #d5177bfe
+# %% ../nbs/03_mnist_net.ipynb #36190de4
 class MnistNet(tf.Module):
     "A network of one hidden layer: 784 inputs, `hidden` units, 10 logits."
     def __init__(
@@ -83,16 +83,17 @@ class MnistNet(tf.Module):
         whole(hidden=hidden)
         one_of(INITIALS, initial=initial)
         start = INITIALS[initial](hidden, np.random.default_rng(seed))
-        self.w1, self.b1, self.w2, self.b2 = (tf.Variable(w.astype(np.float32)) for w in start)
+        variables = (tf.Variable(w.astype(np.float32)) for w in start)
+        self.w1, self.b1, self.w2, self.b2 = variables
 
     @property
     def weights(self) -> Weights: # tensors: a copy that later training does not change
         "The weights as they are now."
-        return Weights(*(w.read_value() for w in (self.w1, self.b1, self.w2, self.b2)))
+        return Weights(*(getattr(self, name).read_value() for name in Weights._fields))
 
     def assign(self, weights: Weights):
         "Take over other weights."
-        for w, value in zip((self.w1, self.b1, self.w2, self.b2), weights): w.assign(value)
+        for name, w in zip(Weights._fields, weights): getattr(self, name).assign(w)
 
     def hidden(self, images): # (n, 784) -> (n, hidden)
         "The activations of the hidden units: zero or more."
@@ -104,11 +105,12 @@ class MnistNet(tf.Module):
 
     def save(self, path):
         "Write the weights as a NumPy archive, by rename."
-        write_arrays(path, **{name: w.numpy() for name, w in self.weights._asdict().items()})
+        arrays = {name: w.numpy() for name, w in self.weights._asdict().items()}
+        write_arrays(path, **arrays)
 
     @classmethod
     def load(cls, path) -> "MnistNet":
-        "The network that `save` wrote; `ValueError` where the file is damaged or holds something else."
+        "The network that `save` wrote; `ValueError` where a file holds none."
         arrays = read_arrays(path)
         hidden = max(1, np.size(arrays.get("b1", 0)))
         shapes = Weights((784, hidden), (hidden,), (hidden, 10), (10,))
@@ -134,9 +136,9 @@ def descend(weights: Weights, images, labels, rate, loss): # -> Weights, scalar
     cost, slopes = gradients(weights, images, labels, loss)
     return Weights(*(w - rate * slope for w, slope in zip(weights, slopes))), cost
 
-# %% ../nbs/03_mnist_net.ipynb #9b1cae4c
-def sweep(weights: Weights, images, labels, order, rate, loss, batch_size): # -> Weights, scalar
-    "One epoch: the weights after it, and the mean cost of its batches."
+# %% ../nbs/03_mnist_net.ipynb #61f97806
+def sweep(weights: Weights, images, labels, order, rate, loss, batch_size):
+    "One epoch: the `Weights` after it, and the mean cost of its batches."
     batches = order.shape[0] // batch_size
     def step(i, weights, total):
         rows = tf.slice(order, [i * batch_size], [batch_size])
@@ -149,7 +151,7 @@ def sweep(weights: Weights, images, labels, order, rate, loss, batch_size): # ->
 
 epoch = compiled(sweep)
 
-# %% ../nbs/03_mnist_net.ipynb #376ed25b
+# %% ../nbs/03_mnist_net.ipynb #acfcf48b
 class Scores(NamedTuple):
     "How a network does on a split."
     loss: float
@@ -172,28 +174,28 @@ def evaluate(
     *,
     loss=post_cross_entropy,
 ) -> Scores:
-    "Loss and accuracy of a network on a split; `ValueError` where the split is not one."
+    "Loss and accuracy of a network on a split; `ValueError` for bad images or labels."
     images, labels = map(tf.constant, check_split(split))
     return Scores(*map(float, scores(net.weights, images, labels, loss)))
 
-# %% ../nbs/03_mnist_net.ipynb #e3723cdb
+# %% ../nbs/03_mnist_net.ipynb #8ffe7b48
 def train(
-    net: MnistNet,             # trained in place; interrupted, it keeps the weights of its last whole epoch
-    data: Mnist,               # trained on `data.train`, watched on `data.test`
+    net: MnistNet,        # trained in place; interrupted, it keeps its last whole epoch
+    data: Mnist,          # trained on `data.train`, watched on `data.test`
     *,
     epochs: int=50,
     batch_size: int=100,
     learning_rate: float=0.1,
-    seed: int=0,               # of the batches
-    loss: Callable=post_cross_entropy,  # function of logits (n, 10) and labels (n,)
-    each: Callable=None,       # called after each epoch with its number, from 1, and its row of the history
-    checkpoint=None,           # a directory: resume from it, and write to it after each epoch
-    strategy=None,             # a `tf.distribute.Strategy`: train on all its devices
+    seed: int=0,          # of the batches
+    loss: Callable=post_cross_entropy,  # of logits (n, 10) and labels (n,)
+    each: Callable=None,  # called after each epoch: its number, from 1, its history
+    checkpoint=None,      # a directory: resume from it, write to it after each epoch
+    strategy=None,        # a `tf.distribute.Strategy`: train on all its devices
 ) -> History:
-    "Train by plain gradient descent; `ValueError` for what cannot be trained, before anything is changed."
-    return fit(net, data, epoch, scores, gradients=gradients, epochs=epochs, batch_size=batch_size,
-               learning_rate=learning_rate, seed=seed, loss=loss, each=each,
-               checkpoint=checkpoint, strategy=strategy)
+    "Train by plain gradient descent; `ValueError` for what cannot be trained."
+    return fit(net, data, epoch, scores, gradients=gradients, epochs=epochs,
+               batch_size=batch_size, learning_rate=learning_rate, seed=seed, loss=loss,
+               each=each, checkpoint=checkpoint, strategy=strategy)
 
 # %% ../nbs/03_mnist_net.ipynb #ff1293a9
 def confusion(

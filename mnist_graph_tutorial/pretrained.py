@@ -16,14 +16,14 @@ from mnist_graph_tutorial.mnist_net import (
 from .training import fit, shuffled
 import tensorflow as tf
 
-# %% ../nbs/27_pretrained.ipynb #ddfe92f2
+# %% ../nbs/27_pretrained.ipynb #e54106cb
 def trained(
     data: Mnist,
     *,
     seed: int=0,       # of the initial weights and of the batches
     epochs: int=50,
 ) -> MnistNet:
-    "The network of chapter 3: trained the first time it is asked for, read from the cache directory after that."
+    "The network of chapter 3: trained when first asked for, read from the cache after that."
     path = kept_at(data, seed=seed, epochs=epochs)
     try: return MnistNet.load(path)
     except (OSError, ValueError): net = MnistNet(seed=seed)  # not there yet, or damaged

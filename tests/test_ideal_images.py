@@ -1,13 +1,11 @@
-"The ideal images: against NumPy, against the session, and what is refused."
-import matplotlib
-matplotlib.use("agg")
+"The ideal images: against NumPy, and what is refused."
 import numpy as np
 import pytest
 from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.device import traces
 import mnist_graph_tutorial.ideal_images as chapter
-from mnist_graph_tutorial.ideal_images import correlation, descend, first_images, ideal_images, ideal_images_in_session
-from mnist_graph_tutorial.ideal_images import mean_images, score_images, sheet, total_variation
+from mnist_graph_tutorial.ideal_images import correlation, descend, first_images, ideal_images
+from mnist_graph_tutorial.ideal_images import mean_images, score_images, total_variation
 from mnist_graph_tutorial.mnist_net import MnistNet, train
 import tensorflow as tf
 
@@ -23,7 +21,7 @@ def net(data):
 
 
 def numpy_post_gradient(x, weights):
-    "Derivative of the loss of 2018 by the pixels, by hand, in float64."
+    "Derivative of the loss of 2018 with respect to the pixels, by hand, in float64."
     w1, b1, w2, b2 = weights
     before = x @ w1 + b1
     z = np.maximum(before, 0) @ w2 + b2
@@ -74,13 +72,6 @@ def test_variation_agrees_with_numpy():
     by_hand = [numpy_variation(image) for image in images]
     np.testing.assert_allclose(total_variation(tf.constant(images)), by_hand, rtol=1e-5)
     assert total_variation(tf.zeros((2, 784))).numpy().tolist() == [0, 0]
-
-def test_session_takes_the_same_steps(net):
-    by_session = ideal_images_in_session(net, rows=7, steps=60, l2=.1, learning_rate=.05, seed=4)
-    by_graph = ideal_images(net, steps=60, l2=.1, learning_rate=.05, seed=4).images
-    np.testing.assert_allclose(by_session, by_graph, atol=1e-4)
-    some = ideal_images_in_session(net, digits=[8, 1], rows=1, steps=60, l2=.1, learning_rate=.05, seed=4)
-    np.testing.assert_allclose(some, by_graph[[8, 1]], atol=1e-4)
 
 def test_digits_do_not_meet(net):
     start = first_images("uniform", 0)
@@ -142,11 +133,6 @@ def test_refuses(net, name, value):
 def test_says_that_a_search_diverged(net):
     with pytest.raises(ValueError, match="diverged"): ideal_images(net, l2=30, steps=500)
 
-@pytest.mark.parametrize("wrong", [dict(l2=-1), dict(steps=0), dict(learning_rate=0)])
-def test_session_refuses(net, wrong):
-    with pytest.raises(ValueError): ideal_images_in_session(net, digits=[0], rows=2, **wrong)
-
-
 def test_mean_images(data):
     means = mean_images(data.test)
     assert means.shape == (10, 784)
@@ -174,12 +160,6 @@ def test_scores(net, data):
     np.testing.assert_allclose(full.second, np.diag(tf.nn.softmax(second(tf.constant(images)))))
     np.testing.assert_allclose(full.correlation, [np.corrcoef(*pair)[0, 1] for pair in zip(images, means)], atol=1e-5)
 
-def test_scores_are_told_by_their_names():
-    scores = chapter.ImageScores(*(np.full(10, value) for value in (.1, .2, .3, .4)))
-    assert chapter.notes(scores)[7] == "as 7: 0.10\nother: 0.20\ncorr.: 0.30"
-    assert chapter.in_words(scores) == "own probability 0.10, second network's 0.20, correlation 0.30, 40% of pixels out of range"
-
-
 class Halved(MnistNet):
     def __call__(self, images): return super().__call__(images) / 2
 
@@ -194,29 +174,3 @@ def test_networks_of_one_size_share_a_trace():
     before = traces(descend)
     for seed in (1, 2): ideal_images(MnistNet(hidden=21, seed=seed), steps=2)
     assert traces(descend) == before
-
-def colours(figure):
-    figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
-    matplotlib.pyplot.close(figure)
-    return pixels
-
-@pytest.mark.parametrize("columns, scale", [(10, 2), (5, 4), (5, 3)])
-def test_sheet_shows_each_pixel_as_a_square_of_its_colour(columns, scale):
-    images = np.zeros((10, 784), np.float32)
-    images[0].reshape(28, 28)[5, 6:10] = 1, 1.2, -1, -3
-    pixels = colours(sheet([("caption", images, ["note"] * 10)], columns=columns, scale=scale)).astype(int)
-    top, left = chapter.CAPTION + (5 + 1) * scale, chapter.MARGIN + (6 + 1) * scale
-    square = lambda k: pixels[top:top + scale, left + k * scale:left + (k + 1) * scale].reshape(-1, 3)
-    black, over, minus, below = (square(k) for k in range(4))
-    for patch in (black, over, minus, below): assert (patch == patch[0]).all()
-    assert (black == 0).all() and (square(4) == 255).all() and (square(-1) == 255).all()
-    assert over[0].argmax() == 2 and minus[0].argmax() == 0 and (minus[0] == below[0]).all()
-
-def test_sheet_is_the_same_for_either_layout():
-    images = np.random.default_rng(0).uniform(-.2, 1.1, (10, 784))
-    one, two = (colours(sheet([("", images)], columns=columns)) for columns in (10, 5))
-    assert one.shape[1] == 2 * (29 * 10 + 1) + 16 and two.shape[1] == 2 * (29 * 5 + 1) + 16
-    height, half = 30 * 2, 29 * 5 * 2
-    first = one[chapter.CAPTION:chapter.CAPTION + height, chapter.MARGIN:chapter.MARGIN + half]
-    assert np.array_equal(first, two[chapter.CAPTION:chapter.CAPTION + height, chapter.MARGIN:chapter.MARGIN + half])

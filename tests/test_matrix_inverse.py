@@ -1,8 +1,10 @@
 """Learning an inverse: both ways against NumPy and each other, odd shapes and counts, refusals."""
 import json, re
 from pathlib import Path
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from mnist_graph_tutorial import inverting, matrix_inverse
 from mnist_graph_tutorial.device import traces
 from mnist_graph_tutorial.matrix_inverse import (METHODS, descent, l1_error, learn_inverse, learn_inverse_in_session,
                                                  newton_schulz, product, random_matrix)
@@ -146,15 +148,48 @@ def test_other_settings_that_are_refused():
     for steps in (0, -1, 0.5): assert "steps" in refusal(lambda: newton_schulz(random_matrix(0), steps=steps))
 
 def test_solutions_of_the_exercises():
-    "The two that take no time: the other side's inverse, and the steps that the squared loss takes."
+    "Two of them outside the notebook: the other side's inverse, and the steps that the squared loss takes."
     cells = json.loads((Path(__file__).parent.parent / "nbs/02_matrix_inverse.ipynb").read_text())["cells"]
     page = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     solutions = re.findall(r"<summary>Solution</summary>.*?```python\n(.*?)```", page, re.S)
-    names = dict(np=np, learn_inverse=learn_inverse, safe_rate=safe_rate, A=random_matrix(7))
+    A = random_matrix(7)
+    names = dict(np=np, learn_inverse=learn_inverse, A=A, stretches=np.linalg.svd(A)[1],
+                 check_other_side=print, check_steps=print)
     exec(solutions[1], names)
-    assert np.abs(names["A"] @ names["X"] - np.eye(10)).sum() < 5
+    assert np.abs(A @ names["X_other"] - np.eye(10)).sum() < 5
     exec(solutions[2], names)
-    assert names["measured"] == pytest.approx(names["predicted"], rel=0.02)
+    losses = learn_inverse(A, method="squared", learning_rate=safe_rate(A), dtype="float64").losses
+    assert 1_000 / np.log(losses[100] / losses[110]) == pytest.approx(names["predicted"], rel=0.02)
+
+def test_the_posts_method_creeps_on():
+    assert learn_inverse(random_matrix(7), steps=10_000_000, log_every=10_000).losses[-1] < 0.1
+
+@pytest.mark.parametrize("name", ["LearnedInverse", "learn_inverse_in_session", "post_graph", "product"])
+def test_names_of_the_chapter_that_moved_behind_it(name):
+    assert getattr(matrix_inverse, name) is getattr(inverting, name)
+
+def test_rows_of_losses_stand_under_their_steps():
+    head, *rows = inverting.loss_table({"a": [10, 5, 2.5], "long name of a run": [1, 0, 0]}, at=(0, 20), every=10).splitlines()
+    assert head.split() == ["loss", "at", "step", "0", "20"]
+    assert [row.split()[-2:] for row in rows] == [["10", "2.5"], ["1", "0"]]
+    assert len({len(row) for row in (head, *rows)}) == 1
+
+def test_drawings_tell_what_they_show():
+    A, many = random_matrix(7), np.geomspace(10, 1, 50)
+    pairs, path = np.array([[8.0, 6.0], [7.0, 6.0]]), np.linspace(0, 1, 80)[:, None] * [1.0, -1.0]
+    drawn = {"1.0 at the end": inverting.draw_verdict(many, np.eye(10)), "b at 1.0": inverting.draw_curves(dict(a=many, b=many)),
+             "reaches 10.00": inverting.draw_parting(many), "loss of 0.00": inverting.draw_valley(pairs, np.array([1, 0]), path),
+             "50 matrices": inverting.draw_scatter(many, dict(a=many)),
+             "is at 10 after 1 steps": inverting.draw_paths(dict(a=([0, 1], np.zeros((2, 10, 10)))), A)}
+    for said, (figure, alt) in drawn.items():
+        assert said in alt
+        plt.close(figure)
+
+def test_a_step_that_was_not_noted_is_shown_as_the_last_one_before():
+    plt.figure()
+    steps, Xs = np.array([1, 5, 100]), np.stack([np.linalg.inv(random_matrix(7)) * k for k in (0, 0.5, 1)])
+    assert "after step 5: loss 5, largest error of an entry 0.5" in inverting.draw_step(random_matrix(7), (steps, Xs), 99, "m")
+    plt.close()
 
 def test_momentum_takes_the_steps_that_numpy_takes():
     A, rate = random_matrix(0, 3).astype(float), 1e-4

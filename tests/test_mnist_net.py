@@ -90,7 +90,9 @@ def test_a_save_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "net.npz"
     MnistNet(hidden=3).save(path)
     before = path.read_bytes()
-    def half(file, **arrays): file.write(b"half"); raise OSError("disk full")
+    def half(file, **arrays):
+        file.write(b"half")
+        raise OSError("disk full")
     monkeypatch.setattr(checks.np, "savez", half)
     with pytest.raises(OSError, match="disk full"): MnistNet(hidden=4).save(path)
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
@@ -111,7 +113,8 @@ def test_many_writers_and_a_reader(tmp_path):
 def numpy_cost(weights, x, t, post):
     w1, b1, w2, b2 = weights
     z = np.maximum(x @ w1 + b1, 0) @ w2 + b2
-    y = np.exp(z - z.max(1, keepdims=True)); y /= y.sum(1, keepdims=True)
+    y = np.exp(z - z.max(1, keepdims=True))
+    y /= y.sum(1, keepdims=True)
     if not post: return -np.log(y[np.arange(len(t)), t]).mean()
     y, hot = np.clip(y, 1e-10, .9999999), np.eye(10)[t]
     return -(hot * np.log(y) + (1 - hot) * np.log(1 - y)).sum(1).mean()

@@ -26,7 +26,9 @@ def test_session_and_compiled_graph_agree():
 
 def test_each_sees_every_epoch_and_copies_stay():
     net, seen, copies = MnistNet(hidden=11), [], []
-    def each(k, row): seen.append((k, row)); copies.append(net.weights)
+    def each(k, row):
+        seen.append((k, row))
+        copies.append(net.weights)
     history = train(net, FEW, epochs=3, batch_size=50, each=each)
     assert [k for k, _ in seen] == [1, 2, 3] and np.allclose([row for _, row in seen], np.stack(history, 1))
     assert same(copies[-1], net.weights) and not same(copies[0], net.weights)
