@@ -25,7 +25,8 @@ from nbdev.clean import clean_nb
 from .data import load_mnist
 from .checks import put
 from .readme import readme, readme_picture
-from .site import FOLDS, bare_name, notebooks, project, render
+from .manuscript import FOLDS, bare_name, notebooks, project
+from .plain_pages import render
 
 # %% ../nbs/20_book.ipynb #b161db20
 def _names_of(path: Path) -> set[str]:

@@ -26,7 +26,7 @@ def site(args) -> int:
 def lab(args) -> int:
     "Open the notebooks in JupyterLab, where every slider computes anew."
     from mnist_graph_tutorial.book import settle_data, settle_device
-    from mnist_graph_tutorial.site import project
+    from mnist_graph_tutorial.manuscript import project
     here = os.pathsep.join(filter(None, [str(project()), os.environ.get("PYTHONPATH")]))
     env = os.environ | {"PYTHONPATH": here}
     if args.device: env["MNIST_GRAPH_DEVICE"] = args.device

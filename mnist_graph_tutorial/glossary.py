@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 from execnb.nbio import read_nb
 from nbdev.process import Processor
-from .site import anchor, bare_name, project
+from .manuscript import anchor, bare_name, project
 
 # %% ../nbs/40_glossary.ipynb #9bc6dfbb
 class Term(NamedTuple):

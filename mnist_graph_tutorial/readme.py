@@ -11,7 +11,7 @@ import base64, contextlib, html, re
 # %% ../nbs/24_readme.ipynb #fb68d4fc
 import nbformat
 from nbdev.config import get_config
-from .site import notebooks, project
+from .manuscript import notebooks, project
 
 # %% ../nbs/24_readme.ipynb #0695d35a
 def badges() -> str:

@@ -7,7 +7,7 @@ from compare import differences
 from mnist_graph_tutorial.book import cleaned, environment, execute
 from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import cache_directory, load_mnist
-from mnist_graph_tutorial.site import notebooks, project
+from mnist_graph_tutorial.manuscript import notebooks, project
 from lessons import CHAPTERS, run_chapter
 
 NOTEBOOKS = notebooks()

@@ -6,7 +6,7 @@ import numpy as np
 from mnist_graph_tutorial import __version__, book, site
 from mnist_graph_tutorial.cli import COMMANDS, main, parser
 from mnist_graph_tutorial.data import Mnist
-from mnist_graph_tutorial.site import project
+from mnist_graph_tutorial.manuscript import project
 
 MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
 NAMES = [command.__name__ for command in COMMANDS]

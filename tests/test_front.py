@@ -5,10 +5,11 @@ import mnist_graph_tutorial, nbformat, numpy as np, pytest, yaml
 from bs4 import BeautifulSoup
 from browser import visit
 from fontTools.ttLib import TTFont
-from mnist_graph_tutorial import site
+from nbdev.config import get_config
+from mnist_graph_tutorial import card, manuscript, plain_pages, site  # noqa: F401
 from mnist_graph_tutorial.glossary import PAGE, Term, glossary, links_to
 from mnist_graph_tutorial.readme import badges, readme, readme_picture
-from mnist_graph_tutorial.site import bare_name, notebooks, project
+from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
 from PIL import Image
 
 STATIC = project() / "mnist_graph_tutorial/static"
@@ -16,7 +17,7 @@ STATIC = project() / "mnist_graph_tutorial/static"
 @pytest.fixture(scope="session")
 def soups():
     "The body of each page of the plain edition, parsed, by the name of its notebook."
-    return {bare_name(path): BeautifulSoup(site.read_page(path).body, "html.parser") for path in notebooks()}
+    return {bare_name(path): BeautifulSoup(plain_pages.read_page(path).body, "html.parser") for path in notebooks()}
 
 # Formulas
 
@@ -52,13 +53,13 @@ def ink(tab, selector: str) -> np.ndarray:
     return abs(grey - np.bincount(grey.ravel()).argmax()) > 60
 
 PAGES_OF_FORMULAS = {  # what the two editions put in the head of a page, with the policy that each sets
-    "plain": lambda style: f'<meta http-equiv="Content-Security-Policy" content="{site.POLICY}">{style}',
+    "plain": lambda style: f'<meta http-equiv="Content-Security-Policy" content="{plain_pages.POLICY}">{style}',
     "published": lambda style: f'<meta http-equiv="Content-Security-Policy" content="{site.QUARTO_POLICY}">{style}'}
 
 @pytest.mark.parametrize("edition", PAGES_OF_FORMULAS)
 def test_a_root_has_its_bar(edition, chromium, tmp_path):
-    head, place = PAGES_OF_FORMULAS[edition](site.formula_style()), tmp_path / "roots.html"
-    root, bare = site.mathml(r"\sqrt{mmm}", "inline"), site.mathml("mmm", "inline")
+    head, place = PAGES_OF_FORMULAS[edition](plain_pages.formula_style()), tmp_path / "roots.html"
+    root, bare = plain_pages.mathml(r"\sqrt{mmm}", "inline"), plain_pages.mathml("mmm", "inline")
     place.write_text(f'<!doctype html><head><meta charset="utf-8">{head}</head><body style="font-size:60px">'
                      f'<p><span id="root" style="padding:20px">{root}</span></p><p><span id="bare" style="padding:20px">{bare}</span></p>')
     with visit(chromium, place.as_uri()) as tab:
@@ -72,16 +73,16 @@ def test_a_root_has_its_bar(edition, chromium, tmp_path):
     assert bar[0] == rows[0] and bar[-1] < rows.mean()        # on top of all the rest
 
 def test_pages_with_formulas_bring_the_font_and_others_do_not(tmp_path):
-    style, page = site.formula_style(), "<!DOCTYPE html><html><head><title>T</title></head><body>{}</body></html>"
-    for name, body in {"matrix_inverse": site.mathml("x", "inline"), "device": "<p>x</p>"}.items():
+    style, page = plain_pages.formula_style(), "<!DOCTYPE html><html><head><title>T</title></head><body>{}</body></html>"
+    for name, body in {"matrix_inverse": plain_pages.mathml("x", "inline"), "device": "<p>x</p>"}.items():
         (tmp_path / f"{name}.html").write_text(page.format(body))
     site.post_render(tmp_path)
     site.post_render(tmp_path)
     assert (tmp_path / "matrix_inverse.html").read_text().count(style) == 1
     assert style not in (tmp_path / "device.html").read_text()
     with contextlib.chdir(project()):
-        said = dict(pages=[], settings=site.get_config(), formulas=style, links={})
-        filled = {body: site.template().render(page=site.Page(None, "x.html", 1, "X", "", body, []), **said) for body in ("<math>", "x")}
+        said = dict(pages=[], settings=get_config(), formulas=style, links={})
+        filled = {body: plain_pages.template().render(page=plain_pages.Page(None, "x.html", 1, "X", "", body, []), **said) for body in ("<math>", "x")}
     assert style in filled["<math>"] and style not in filled["x"]
 
 # The front page and README
@@ -101,7 +102,7 @@ def test_the_front_page_opens_with_the_pad_and_has_five_pictures(soups):
     assert not soup.select("pre.code .k, pre.code .kn") or "Import it" in soup.get_text()
 
 def test_the_front_page_is_light(soups):
-    page = site.read_page(notebooks()[0])
+    page = plain_pages.read_page(notebooks()[0])
     assert len(gzip.compress(page.body.encode())) < 1.5e6
 
 def test_credit_is_given():
@@ -166,7 +167,7 @@ def test_each_term_is_linked_from_its_first_use_and_only_there(path, soups):
             continue
         for found in pattern.finditer(piece):
             term = forms.get(" ".join(found[1].lower().split()))
-            assert term is None or site.anchor(term.name) in seen, f"{term.name} is not linked in: {piece[:100]}"
+            assert term is None or manuscript.anchor(term.name) in seen, f"{term.name} is not linked in: {piece[:100]}"
 
 def test_links_to_the_glossary_have_a_target_and_say_what_is_meant(soups):
     names = {node["id"] for node in soups["glossary"].find_all("h3")}
