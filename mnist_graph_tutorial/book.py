@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DEBRIS', 'choose', 'kernel', 'environment', 'marked', 'Runner', 'Executed', 'execute', 'watch', 'progress', 'clock',
-           'cleaned', 'clean_output', 'readme', 'save', 'settle_data', 'settle_device', 'run', 'earlier', 'table']
+           'cleaned', 'clean_output', 'save', 'settle_data', 'settle_device', 'run', 'earlier', 'table']
 
 # %% ../nbs/20_book.ipynb #192eac3d
 import json, os, re, sys, tempfile, time
@@ -21,9 +21,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbdev.clean import clean_nb
 
-# %% ../nbs/20_book.ipynb #772e0dc6
+# %% ../nbs/20_book.ipynb #ffc8d16d
 from .data import load_mnist
 from .checks import put
+from .readme import readme, readme_picture
 from .site import FOLDS, bare_name, notebooks, project, render
 
 # %% ../nbs/20_book.ipynb #b161db20
@@ -179,18 +180,12 @@ def clean_output(output: dict) -> dict | None:
         output["text"] = [line for line in output["text"] if not DEBRIS.match(line)]
     return output if output.get("text", True) else None
 
-# %% ../nbs/20_book.ipynb #b83ab016
-def readme() -> str:
-    "The text of README.md, from the front page."
-    front = nbformat.read(notebooks()[0], 4)
-    text = "\n\n".join(cell.source for cell in front.cells if cell.cell_type == "markdown")
-    text = re.sub(r"(?<=\]\()(?=\w+\.ipynb)", "nbs/", text)
-    return f"<!-- Made from nbs/index.ipynb; change that. -->\n\n{text}\n"
-
+# %% ../nbs/20_book.ipynb #0e9471ae
 def save(executed: list[Executed]):
-    "Write executed notebooks back to where they were read from, and README.md."
+    "Write executed notebooks back to where they were read from, and README.md with its picture."
     for run in executed: put(run.path, nb2str(run.notebook))
     put(project() / "README.md", readme())
+    if picture := readme_picture()[1]: (project() / "README.png").write_bytes(picture)
 
 # %% ../nbs/20_book.ipynb #0a5681c0
 def settle_data(

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['HEADING', 'FOLDS', 'LINE', 'FORMS', 'CARD', 'CARD_ALT', 'STATIC', 'POLICY', 'SEARCH', 'QUARTO_POLICY', 'ELSEWHERE',
            'DIRECTORIES', 'project', 'notebooks', 'bare_name', 'definitions', 'show_exports', 'anchor', 'pandoc_links',
-           'folded', 'processed', 'page_link', 'mathml', 'code_html', 'PageText', 'text_html', 'split_directions',
-           'output_html', 'shown_code', 'cell_html', 'Page', 'read_page', 'unique_anchors', 'sections',
-           'notebook_links', 'draw_card', 'write_card', 'card_tags', 'template', 'render', 'read_pages', 'write_pages',
-           'search_index', 'search_page', 'without_strangers', 'post_render', 'with_links', 'build_site',
+           'folded', 'processed', 'page_link', 'mathml', 'code_html', 'PageText', 'text_html', 'formula_style',
+           'split_directions', 'output_html', 'shown_code', 'cell_html', 'Page', 'read_page', 'unique_anchors',
+           'sections', 'notebook_links', 'draw_card', 'write_card', 'card_tags', 'template', 'render', 'read_pages',
+           'write_pages', 'search_index', 'search_page', 'without_strangers', 'post_render', 'with_links', 'build_site',
            'render_with_quarto']
 
-# %% ../nbs/23_site.ipynb #055b0d1d
-import ast, contextlib, html, io, itertools, json, os, re, shutil, textwrap, webbrowser
+# %% ../nbs/23_site.ipynb #45f0ebcb
+import ast, base64, contextlib, html, io, itertools, json, os, re, shutil, textwrap, webbrowser
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -149,6 +149,14 @@ def text_html(markdown: str) -> str:
     markdown = re.sub(r"\]\(([^)\s]+)\)\{[^}\n]*\}", r"](\1)", markdown)  # nbdev writes Pandoc's link attributes
     return MarkdownWithMath(PageText(escape=False)).render(markdown)
 
+# %% ../nbs/23_site.ipynb #01c98401
+def formula_style() -> str:
+    "The style that gives a page's formulas their font, which stands in it."
+    font = base64.b64encode((STATIC / "formulas.woff").read_bytes()).decode()
+    return ('<style id="formula-font">@font-face { font-family: Formulas; '
+            f'src: url("data:font/woff;base64,{font}") format("woff") }} '
+            "math { font-family: Formulas, math }</style>")
+
 # %% ../nbs/23_site.ipynb #d5065e41
 def split_directions(source: str) -> tuple[dict, str]:
     "The `#| key: value` lines of a cell, and the code without them."
@@ -274,16 +282,17 @@ def card_tags() -> str:
     pairs = [f'<meta property="{name}" content="{html.escape(str(value))}">' for name, value in tags.items()]
     return "".join([*pairs, '<meta name="twitter:card" content="summary_large_image">'])
 
-# %% ../nbs/23_site.ipynb #12abe596
+# %% ../nbs/23_site.ipynb #2613f2c3
 STATIC = Path(mnist_graph_tutorial.__file__).parent / "static"
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
+POLICY = ("default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
+          "script-src 'unsafe-inline'; base-uri 'none'")
 
 def template() -> jinja2.Template:
     "The template of all pages."
     loader = jinja2.FileSystemLoader(STATIC)
     return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template("page.html")
 
-# %% ../nbs/23_site.ipynb #88c07c64
+# %% ../nbs/23_site.ipynb #a48dd2e8
 def render(
     out,           # directory to write to; made where it is not there
     executed=None, # {notebook: its executed copy}; the other notebooks are shown with the outputs saved in them
@@ -308,8 +317,10 @@ def read_pages(paths) -> list[Page]:
 
 def write_pages(out, pages):
     "Fill the template for each page."
-    common = dict(pages=pages, policy=POLICY, card=card_tags(), settings=get_config(), **{name.replace(".", "_"):
-                  (STATIC / name).read_text("utf-8") for name in ("book.css", "book.js", "search.js")})
+    files = {name.replace(".", "_"): (STATIC / name).read_text("utf-8")
+             for name in ("book.css", "book.js", "search.js")}
+    common = dict(pages=pages, policy=POLICY, card=card_tags(), formulas=formula_style(),
+                  settings=get_config(), **files)
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):
         text = template().render(page=page, before=before, after=after, links=notebook_links(page.path), **common)
         (out / page.file).write_text(text, "utf-8")
@@ -344,7 +355,7 @@ def without_strangers(page: str) -> str:
     page = re.sub(rf"<link\b(?=[^>]*{loads})(?=[^>]*href={ELSEWHERE})[^>]*>\s*", "", page)
     return re.sub(r"""@import\s+(?:url\()?\s*(?:(["'])(?:https?:)?//.*?\1|(?:https?:)?//[^)\s]*)\s*\)?[^;]*;""", "", page)
 
-# %% ../nbs/23_site.ipynb #c430bcbf
+# %% ../nbs/23_site.ipynb #6edbdcdb
 def post_render(
     site,  # directory of rendered pages
 ):
@@ -353,12 +364,13 @@ def post_render(
     with contextlib.chdir(project()):
         links = {f"{bare_name(path)}.html": (path, notebook_links(path)) for path in notebooks()}
         write_card(site)
-        card = card_tags()
+        card, formulas = card_tags(), formula_style()
     for page in site.rglob("*.html"):
         text = without_strangers(page.read_text("utf-8"))
         policy = f'<meta http-equiv="Content-Security-Policy" content="{QUARTO_POLICY}">'
         text = re.sub(r'<meta (?:property="og|name="twitter):(?:image|card)[^>]*>', "", text.replace(policy, ""))
         text = re.sub(r"<head[^>]*>", lambda head: f"{head[0]}{policy}{card}", text, count=1)
+        if "<math" in text and formulas not in text: text = text.replace("</head>", f"{formulas}</head>", 1)
         if page.name in links: text = with_links(text, *links[page.name], page.parent)
         page.write_text(text, "utf-8")
     for style in site.rglob("*.css"): style.write_text(without_strangers(style.read_text("utf-8")), "utf-8")
