@@ -53,7 +53,7 @@ def _ended(server: subprocess.Popen) -> int:
 # %% ../nbs/22_cli.ipynb #757ae127
 def train(args) -> int:
     "Train the network of chapter 3, on one device, on several, or as one of several workers."
-    from mnist_graph_tutorial.scaling_out import train_command
+    from mnist_graph_tutorial.workers import train_command
     train_command(**{name: value for name, value in vars(args).items() if name != "command"})
     return 0
 

@@ -124,7 +124,7 @@ def loss_table(
         rows.append(f"{name:{width}}" + "".join(f"{losses[step // every]:12.4g}" for step in at))
     return "\n".join(rows)
 
-# %% ../nbs/25_inverting.ipynb #17e14303
+# %% ../nbs/25_inverting.ipynb #0a6e20fa
 def _heat_map(ax, M, title: str, ticks=range(10)):
     "A matrix on the scale from -1 to 1."
     ax.set(title=title, xlabel="column", ylabel="row", xticks=ticks, yticks=ticks)
@@ -152,8 +152,9 @@ def draw_verdict(
                                    layout="constrained", height_ratios=(1, 1.9))
     _draw_losses(axes["curve"], {"loss": losses}, every)
     for name, M in {"XA": XA, "I": np.eye(len(XA))}.items():
-        image = _heat_map(axes[name], M, {"XA": "XA, learned", "I": "I, the identity"}[name])
+        image = _heat_map(axes[name], M, "I, the identity")
         _write_values(axes[name], M)
+    axes["XA"].set_title(f"XA: largest error {np.abs(XA - np.eye(len(XA))).max():.2f}")
     axes["I"].set_ylabel("")
     fig.colorbar(image, ax=[axes["XA"], axes["I"]], label="value of the entry", shrink=0.9)
     return fig, _tell_losses(losses) + " Below, two heat maps. " + _tell_matrix(XA)
