@@ -12,7 +12,7 @@ from execnb.nbio import read_nb
 from nbdev.process import Processor
 from .manuscript import anchor, bare_name, project
 
-# %% ../nbs/40_glossary.ipynb #9bc6dfbb
+# %% ../nbs/40_glossary.ipynb #fdd66045
 class Term(NamedTuple):
     "An entry of the glossary."
     name: str       # "one-hot"
@@ -24,7 +24,7 @@ def read_term(text: str) -> Term:
     name, explained, places = text.removeprefix("### ").split("\n\n")
     also = re.search(r"Also:\s([^.]*)\.", places)
     forms = re.sub(r"\s+", " ", also[1]).split(", ") if also else []
-    first = re.match(r"(?s).*?[.:](?=\s|$)", explained)[0].rstrip(".:")
+    first = re.match(r"(?s).*?\.(?=\s|$)", explained)[0].rstrip(".")
     plain = re.sub(r"[*`$|]", "", " ".join(first.split())).replace('"', "'")
     return Term(name, [name, *forms], plain)
 

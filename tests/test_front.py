@@ -92,14 +92,14 @@ FRONT = nbformat.read(notebooks()[0], 4)
 def test_the_front_page_opens_with_the_pad_and_has_five_pictures(soups):
     soup = soups["index"]
     assert len(soup.select(".mgt-pad")) == 1 and len(soup.select(".mgt-steps")) == 1
-    pictures = soup.select("figure img.mgt-figure")
+    pictures = [picture for picture in soup.select("figure img.mgt-figure") if not picture.find_parent(class_="mgt-pad")]
     assert len(pictures) == 4  # with the graph that can be stepped through: five
     assert all(picture.find_parent("figure").find("figcaption").get_text(strip=True) for picture in pictures)
     order = [node.get("class", [""])[0] for node in soup.select(".mgt-pad, h2, .mgt-steps, figure")]
     assert order[0] == "mgt-pad"
     links = {link["href"] for link in soup.find_all("a")}
     assert {f"{bare_name(path)}.html" for path in notebooks() if path.name[:2] < "08" and path.stem != "index"} <= links
-    assert not soup.select("pre.code .k, pre.code .kn") or "Import it" in soup.get_text()
+    assert ["import" in code.get_text() for code in soup.select("pre.code")].count(True) == 1  # what is drawn here hides its code
 
 def test_the_front_page_is_light(soups):
     page = plain_pages.read_page(notebooks()[0])
@@ -240,8 +240,7 @@ def test_every_row_of_2018_and_today_is_run():
     assert len(rows) >= 25
     for row in rows:
         for name in re.findall(r"`(?:tf\.)?([\w.]+)", row):
-            last = {"learning": "learning", "mnist": "mnist"}.get(name, name.split(".")[-1])
-            assert last in code, f"{name} is not run"
+            assert name.split(".")[-1] in code, f"{name} is not run"
 
 # Change this book
 
