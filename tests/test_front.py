@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 from browser import visit
 from fontTools.ttLib import TTFont
 from nbdev.config import get_config
-from mnist_graph_tutorial import card, manuscript, plain_pages, site  # noqa: F401
+from mnist_graph_tutorial import manuscript, plain_pages, site
 from mnist_graph_tutorial.glossary import PAGE, Term, glossary, links_to
 from mnist_graph_tutorial.readme import badges, readme, readme_picture
 from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
@@ -106,7 +106,7 @@ def test_the_front_page_is_light(soups):
     assert len(gzip.compress(page.body.encode())) < 1.5e6
 
 def test_credit_is_given():
-    for text in (readme(), (project() / "nbs/41_bibliography.ipynb").read_text(), (project() / "CITATION.cff").read_text()):
+    for text in (readme(), (project() / "nbs/52_bibliography.ipynb").read_text(), (project() / "CITATION.cff").read_text()):
         assert "https://dorianbrown.dev/mnist-tensorflow/" in text and "Brown" in text and "2018" in text
 
 def test_the_step_that_is_drawn_does_not_go_past_its_answer():
@@ -208,7 +208,7 @@ def test_words_that_learners_look_for_are_found_in_the_glossary(word, soups):
 def test_a_term_is_linked_in_text_alone():
     term = Term("loss", ["loss", "cost function"], "How wrong it is")
     link = lambda text: links_to([term], PAGE, set())(text)
-    linked = '[{}](40_glossary.ipynb#loss "How wrong it is")'.format
+    linked = '[{}](51_glossary.ipynb#loss "How wrong it is")'.format
     for text in ("`loss`", "## The loss", "$loss$", "$$\nloss\n$$", "[the loss](x.ipynb)", "![loss](x.png)", "<b>loss</b>", "<i title='loss'>",
                  "```python\nloss\n```", "glossary", "loss-free", "x.loss", "[`f`](x.ipynb#loss){.doc}", "<summary>loss</summary>"):
         assert link(text) == text
@@ -220,7 +220,7 @@ def test_a_term_is_linked_in_text_alone():
 
 def works():
     "The entries of the bibliography, as they are written."
-    cells = nbformat.read(project() / "nbs/41_bibliography.ipynb", 4).cells
+    cells = nbformat.read(project() / "nbs/52_bibliography.ipynb", 4).cells
     return [" ".join(work.split()) for cell in cells if cell.cell_type == "markdown" for work in re.split(r"^- ", cell.source, flags=re.M)[1:]]
 
 def test_each_work_has_an_address_and_a_page_that_uses_it():
@@ -233,7 +233,7 @@ def test_each_work_has_an_address_and_a_page_that_uses_it():
 # 2018 and today
 
 def test_every_row_of_2018_and_today_is_run():
-    cells = nbformat.read(project() / "nbs/42_tf1_and_today.ipynb", 4).cells
+    cells = nbformat.read(project() / "nbs/53_tf1_and_today.ipynb", 4).cells
     code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
     table = next(cell.source for cell in cells if "| in 2018 | today |" in cell.source)
     rows = [row.split(" | ")[0] for row in table.splitlines() if row.startswith("| `")]
@@ -275,7 +275,7 @@ def test_citation_says_what_the_package_says():
 
 def test_changelog_and_contributing_are_there():
     assert f"## {mnist_graph_tutorial.__version__}" in (project() / "CHANGELOG.md").read_text()
-    target = re.search(r"\]\((\S+43_change_this_book\.ipynb)\)", (project() / "CONTRIBUTING.md").read_text())[1]
+    target = re.search(r"\]\((\S+54_change_this_book\.ipynb)\)", (project() / "CONTRIBUTING.md").read_text())[1]
     assert (project() / target).is_file()
 
 # Reference

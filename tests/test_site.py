@@ -5,7 +5,7 @@ from urllib.parse import unquote, urldefrag
 import nbformat, pytest, yaml
 from browser import axe_findings, visit
 from bs4 import BeautifulSoup
-from mnist_graph_tutorial import card, manuscript, plain_pages, site  # noqa: F401
+from mnist_graph_tutorial import plain_pages
 from mnist_graph_tutorial.card import CARD
 from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
 from mnist_graph_tutorial.plain_pages import render
@@ -82,7 +82,7 @@ def assert_has_card(head):
     assert len(head.find("meta", property="og:image:alt")["content"].split()) > 3 and head.find("meta", attrs={"name": "twitter:card"})
 
 def test_the_card_has_the_size_it_is_said_to_have(pages):
-    with Image.open(pages / CARD) as card: assert card.size == (1200, 630)
+    with Image.open(pages / CARD) as picture: assert picture.size == (1200, 630)
 
 def test_pages_are_light(pages):
     weights = {page: len(gzip.compress((pages / page).read_bytes())) for page in PAGES}
