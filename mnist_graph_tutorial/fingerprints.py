@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'means_of', 'vectors_and_means', 'Fingerprints', 'fingerprints', 'belongs_to', 'unit_order', 'group_ends',
-           'margins', 'columns', 'surest_first', 'nearest', 'parts_of_logits', 'contributions', 'running_sums',
-           'draw_decision']
+           'margins', 'columns', 'surest_first', 'nearest', 'contributions', 'running_sums', 'draw_decision']
 
 # %% ../nbs/04_fingerprints.ipynb #18d6a6ff
 from .device import compiled, medians, traces
@@ -130,7 +129,7 @@ def nearest(vectors, means):  # (n, d), (m, d) -> (n,) int32
 
 # %% ../nbs/04_fingerprints.ipynb #6b5a0b65
 @compiled
-def parts_of_logits(weights, images):  # -> (n, hidden, 10)
+def _parts_of_logits(weights, images):  # -> (n, hidden, 10)
     "Activation times weight."
     return hidden_layer(weights, images)[:, :, None] * weights.w2
 
@@ -139,7 +138,7 @@ def contributions(
     images,         # (n, 784) in [0, 1]
 ) -> np.ndarray:    # (n, hidden, 10): 12 kB an image with 300 units
     "What each hidden unit adds to each logit; with the bias they sum to the logits."
-    return parts_of_logits(net.weights, _checked(images)).numpy()
+    return _parts_of_logits(net.weights, _checked(images)).numpy()
 
 # %% ../nbs/04_fingerprints.ipynb #7cbd91a0
 def running_sums(weights, vector, order):  # (hidden,), (units,) -> (units + 1, 10)

@@ -124,7 +124,7 @@ def correlation(a, b):  # (n, 784), (n, 784) -> (n,)
     zeros = np.zeros(len(a), norms.dtype)
     return np.divide((a * b).sum(axis=1), norms, out=zeros, where=norms > 0)
 
-# %% ../nbs/05_ideal_images.ipynb #793ca1b5
+# %% ../nbs/05_ideal_images.ipynb #ad1b6da9
 class IdealImages(NamedTuple):
     "Ten images, digit 0 to 9, and how good they are."
     images: np.ndarray   # (10, 784)
@@ -159,8 +159,7 @@ def ideal_images(
                              tensor(learning_rate), _whole_steps(steps),
                              *map(tensor, bounds))
     if not np.isfinite(losses).all():
-        lower = f"a learning_rate below {learning_rate}"
-        raise ValueError(f"the search diverged; take {lower}")
+        raise ValueError(f"the search diverged; take a rate below {learning_rate}")
     scores = score_images(net, images.numpy(), second=second, means=means)
     return IdealImages(images.numpy(), losses.numpy(), scores)
 

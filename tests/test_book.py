@@ -7,7 +7,7 @@ from compare import differences
 from mnist_graph_tutorial.book import cleaned, environment, execute
 from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import cache_directory, load_mnist
-from mnist_graph_tutorial.site import notebooks, project
+from mnist_graph_tutorial.manuscript import notebooks, project
 from lessons import CHAPTERS, run_chapter
 
 NOTEBOOKS = notebooks()
@@ -148,8 +148,8 @@ def test_progress_leaves_a_plain_sentence_and_two_runs_agree_to_the_byte(noteboo
 # Choosing
 
 def test_choosing_by_number_name_and_file():
-    chosen = [path.stem for path in book.choose(["03", "data", "12_explore", "index"])]
-    assert chosen == ["index", "03_mnist_net", "11_data", "12_explore"]
+    chosen = [path.stem for path in book.choose(["03", "data", "13_explore", "index"])]
+    assert chosen == ["index", "03_mnist_net", "12_data", "13_explore"]
     assert book.choose() == NOTEBOOKS
 
 @pytest.mark.parametrize("wrong", ["99", "mnist", "", "0", "3_mnist_net_"])
@@ -193,7 +193,9 @@ def small_book(tmp_path, notebook):
     def write(stem, *cells):
         code = [nbformat.v4.new_code_cell(cell) for cell in cells]
         nbformat.write(nbformat.v4.new_notebook(cells=[title(stem), *code]), tmp_path / "nbs" / f"{stem}.ipynb")
-    write("index"); write("01_one", "print('one')"); write("02_two", "print('two')")
+    write("index")
+    write("01_one", "print('one')")
+    write("02_two", "print('two')")
     def call(*words):
         env = os.environ | dict(PYTHONPATH=str(tmp_path))
         code = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"

@@ -6,7 +6,7 @@ import numpy as np
 from mnist_graph_tutorial import __version__, book, site
 from mnist_graph_tutorial.cli import COMMANDS, main, parser
 from mnist_graph_tutorial.data import Mnist
-from mnist_graph_tutorial.site import project
+from mnist_graph_tutorial.manuscript import project
 
 MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
 NAMES = [command.__name__ for command in COMMANDS]
@@ -60,7 +60,7 @@ def test_words_that_are_not_understood(words, capsys):
 ], ids=["chapter", "directory", "empty", "short", "lab", "lab gpu", "epochs", "workers", "work"])
 def test_what_cannot_be_done_is_said_in_one_line(words, says, tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    (tmp_path / "empty").mkdir(); (tmp_path / "short").mkdir()
+    for name in ("empty", "short"): (tmp_path / name).mkdir()
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         dimensions = 3 if "images" in name else 1
         (tmp_path / "short" / f"{name}-ubyte").write_bytes(bytes([0, 0, 8, dimensions]) + bytes([0, 0, 0, 9]) * dimensions)

@@ -1,13 +1,15 @@
 """Drawings made into MNIST's kind of picture, weights in 8 bits, and what a DigitPad refuses."""
-import base64, json, re
+import base64, json, re, subprocess, sys
 import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from mnist_graph_tutorial.data import load_mnist
-from mnist_graph_tutorial.draw_a_digit import DigitPad, crop, normalise_drawing, quantise, shares, telling_samples
+from mnist_graph_tutorial.draw_a_digit import DigitPad, crop, normalise_drawing, quantise, shares
+from mnist_graph_tutorial.fingerprints import unit_order
 from mnist_graph_tutorial.mnist_net import MnistNet
+from mnist_graph_tutorial.page_engine import contributions_to, packed, packed_images, packed_layer, pad_scales, pen_width, telling_samples, unit_groups
 
 @pytest.fixture(scope="module")
 def data(): return load_mnist("digits")
@@ -48,7 +50,10 @@ def test_the_page_gets_the_network_the_samples_and_the_ideal_images(net, data):
         whole = numbers(layer["weights"], np.int8).reshape(weights.shape) * numbers(layer["scales"], "<f4")
         np.testing.assert_allclose(whole, weights, atol=np.abs(weights).max() / 127)
         assert np.array_equal(numbers(layer["biases"], "<f4"), biases)
-    assert page["bright"] == pytest.approx(np.quantile(net.hidden(data.test.images), .99), abs=1e-3)
+    longest = np.abs(contributions_to(net, data.test.images, np.argmax(net(data.test.images), axis=1))).max(axis=1)
+    assert page["reach"] == pytest.approx(np.quantile(longest, .5), abs=1e-3)
+    assert page["span"] == pytest.approx(np.quantile(np.abs(net(data.test.images)), .999), abs=1e-3)
+    assert page["units"] == unit_groups(net, data.test)
 
 def test_a_second_time_changes_nothing():
     image = normalise_drawing(scrawl(1))
@@ -114,3 +119,59 @@ def test_pad_refuses_what_it_cannot_show(net, data):
         few = data.test._replace(**{name: np.delete(part, left_out, axis=0) for name, part in data.test._asdict().items()})
         with pytest.raises(ValueError, match="every digit"): DigitPad(net, few)
     with pytest.raises(ValueError, match="range 0 to 1"): DigitPad(net, data.test._replace(images=data.test.images * 255))
+
+def test_every_unit_is_in_the_group_of_the_digit_it_belongs_to(net, data):
+    "The digit with the highest mean activation; a unit that no image activates belongs to none. First those that stand out."
+    hidden = net.hidden(data.test.images).numpy()
+    means = np.stack([hidden[data.test.labels == digit].mean(axis=0) for digit in range(10)])
+    groups = unit_groups(net, data.test)
+    assert sorted(unit for units in groups for unit in units) == list(range(20))
+    assert all(means[:, unit].argmax() == digit and hidden[:, unit].any() for digit in range(10) for unit in groups[digit])
+    assert not hidden[:, groups[10]].any()
+    assert [unit for units in groups for unit in units] == unit_order(means).tolist()     # as in chapter 4
+    for units in groups[:10]:
+        stands_out = (means.max(axis=0) - means.mean(axis=0))[units]
+        assert (np.diff(stands_out) <= 1e-6).all()
+
+def test_a_dead_unit_belongs_to_none(data):
+    net = MnistNet(hidden=4)
+    net.b1.assign([-1e3, 1, 1, 1])
+    assert unit_groups(net, data.test)[10] == [0]
+
+def test_contributions_and_bias_are_the_logit(net, data):
+    images, digits = data.test.images[:50], np.arange(50) % 10
+    sums = contributions_to(net, images, digits).sum(axis=1) + net.b2.numpy()[digits]
+    np.testing.assert_allclose(sums, net(images).numpy()[np.arange(50), digits], atol=1e-4)
+
+class NumpyNet:
+    "A network without TensorFlow."
+    def __init__(self, net): self.w1, self.b1, self.w2, self.b2 = (w.numpy() for w in (net.w1, net.b1, net.w2, net.b2))
+    def hidden(self, images): return np.maximum(images @ self.w1 + self.b1, 0)
+    def __call__(self, images): return self.hidden(images) @ self.w2 + self.b2
+
+def test_the_engine_takes_any_network(net, data):
+    page = lambda pad: re.search(r'<script type="application/json">(.*?)</script>', pad._repr_html_(), re.S)[1]
+    plain = NumpyNet(net)
+    ours, theirs = json.loads(page(DigitPad(net, data.test))), json.loads(page(DigitPad(plain, data.test)))
+    assert ours["layers"] == theirs["layers"] and ours["samples"] == theirs["samples"] and ours["units"] == theirs["units"]
+    assert pad_scales(plain, data.test) == pytest.approx(pad_scales(net, data.test), abs=2e-3)
+
+def test_the_engine_needs_no_tensorflow():
+    code = "import mnist_graph_tutorial.page_engine, sys; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+def test_numbers_come_back_from_their_text():
+    rng = np.random.default_rng(0)
+    array, images = rng.normal(size=(3, 4)).astype("<f4"), rng.uniform(-.5, 1.5, (2, 784))
+    numbers = lambda text, kind: np.frombuffer(base64.b64decode(text), kind)
+    assert np.array_equal(numbers(packed(array.T), "<f4").reshape(4, 3), array.T)     # row by row, transposed or not
+    np.testing.assert_allclose(numbers(packed_images(images), np.uint8) / 255, np.clip(images, 0, 1).ravel(), atol=.5 / 255 + 1e-6)
+    layer = packed_layer(array, array[0])
+    assert layer.keys() == {"weights", "scales", "biases"} and np.array_equal(numbers(layer["biases"], "<f4"), array[0])
+
+def test_the_pen_is_as_wide_as_a_stroke_of_a_one(data):
+    "A one that is a bar of 20 by 3 pixels is drawn with a pen of 3 twentieths of three quarters of the pad."
+    bar = np.zeros((28, 28), np.float32)
+    bar[4:24, 12:15] = 1
+    ones = data.test._replace(images=np.stack([bar.ravel()] * 10), labels=np.full(10, 1, np.int32))
+    assert pen_width(ones) == pytest.approx(3 / 20 * .75 * 140, abs=.06)

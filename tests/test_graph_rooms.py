@@ -25,8 +25,9 @@ def test_what_cannot_be_called_or_not_like_that():
     with pytest.raises(ValueError, match="^limit is 0"): graph_of(lambda x: x, ONE, limit=0)
 
 def test_inputs_left_to_their_defaults_are_inputs_too():
-    def positional(x, z=3 * ONE, y=np.float32(2)): return x * z - y
-    def named(x, *, z=3 * ONE, y=np.float32(2)): return x * z - y
+    two = np.float32(2)
+    def positional(x, z=3 * ONE, y=two): return x * z - y
+    def named(x, *, z=3 * ONE, y=two): return x * z - y
     for f in (positional, named, tf.function(positional)):
         view = graph_of(f, THREE[1])
         assert labels(view, "input") == ["x", "z", "y"] and last(view) == "returns 4"

@@ -3,7 +3,7 @@ import re, subprocess, sys
 import pytest
 from lessons import CHAPTERS, ROOT, checks, code_cells, cells_of, imports_of, is_shown, lines_of, solutions, wrong_answers
 from mnist_graph_tutorial.book import marked
-from mnist_graph_tutorial.site import bare_name
+from mnist_graph_tutorial.manuscript import bare_name
 import ast
 
 RESULT = {"graph_basics": 4, "matrix_inverse": 6, "mnist_net": 8, "fingerprints": 5, "ideal_images": 5,

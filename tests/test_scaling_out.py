@@ -4,9 +4,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mnist_graph_tutorial.data import load_mnist
-from mnist_graph_tutorial.mnist_net import MnistNet, is_chief, read_arrays, train
+from mnist_graph_tutorial.checks import read_arrays
+from mnist_graph_tutorial.mnist_net import MnistNet, train
 from mnist_graph_tutorial.scaling_out import (
     STRATEGIES, free_addresses, start_worker, step_seconds, strategy_for, train_command, worker_config)
+from mnist_graph_tutorial.training import is_chief
+from mnist_graph_tutorial.workers import check_places
 import tensorflow as tf
 
 EPOCHS, SETTINGS = 60, dict(strategy="multiworker", data="digits", device="cpu")
@@ -97,7 +100,8 @@ from mnist_graph_tutorial.device import traces, use_device
 use_device("cpu")
 strategy = strategy_for("mirrored", 3)
 from mnist_graph_tutorial.data import load_mnist
-from mnist_graph_tutorial.mnist_net import MnistNet, epoch_on, train
+from mnist_graph_tutorial.mnist_net import MnistNet, train
+from mnist_graph_tutorial.training import epoch_on
 data, before = load_mnist("digits"), MnistNet().weights
 net, other = MnistNet(), MnistNet()
 try: train(net, data, epochs=1, batch_size=100, strategy=strategy)
@@ -120,7 +124,7 @@ def test_three_logical_devices_train_to_the_losses_of_one():
 
 def test_unknown_strategies_are_refused():
     with pytest.raises(ValueError, match="none, mirrored, multiworker"): strategy_for("parameter server")
-    with pytest.raises(ValueError, match="at least one"): strategy_for("mirrored", 0)
+    with pytest.raises(ValueError, match="devices is 0; it must be a whole number from 1 up"): strategy_for("mirrored", 0)
 
 @pytest.mark.parametrize("config", [None, "", "{", "[]", "{}", '{"cluster": {}}', '{"cluster": []}',
                                     worker_config("127.0.0.1:1", 0)])
@@ -145,6 +149,13 @@ def test_a_place_that_cannot_be_saved_to_is_refused_before_training(tmp_path, ca
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="a checkpoint needs a directory"): train_command(data="digits", epochs=1, checkpoint=tmp_path / "file")
     assert capsys.readouterr().out == ""
+
+def test_places_that_go_together(tmp_path):
+    check_places(None, None)
+    check_places(tmp_path / "net.npz", None)
+    check_places(None, tmp_path / "kept")
+    check_places(tmp_path / "new" / "net.npz", tmp_path / "new")
+    assert (tmp_path / "new").is_dir() and not (tmp_path / "kept").exists()
 
 def test_a_network_may_be_called_checkpoint_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -174,9 +185,9 @@ def resolver(task_type, task_id, *jobs):
     return SimpleNamespace(cluster_resolver=known)
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_the_chief_alone_speaks_and_saves(number, tmp_path, monkeypatch, capsys):
+def test_of_several_workers_the_first_speaks_and_saves(number, tmp_path, monkeypatch, capsys):
     class Worker(tf.distribute.OneDeviceStrategy): cluster_resolver = resolver("worker", number, "worker").cluster_resolver
-    monkeypatch.setattr("mnist_graph_tutorial.scaling_out.strategy_for", lambda *_: Worker("cpu:0"))
+    monkeypatch.setattr("mnist_graph_tutorial.workers.strategy_for", lambda *_: Worker("cpu:0"))
     train_command(data="digits", epochs=1, hidden=5, save=tmp_path / "net.npz")
     assert (tmp_path / "net.npz").exists() == ("epoch" in capsys.readouterr().out) == (number == 0)
 

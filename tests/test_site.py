@@ -5,8 +5,11 @@ from urllib.parse import unquote, urldefrag
 import nbformat, pytest, yaml
 from browser import axe_findings, visit
 from bs4 import BeautifulSoup
-from mnist_graph_tutorial import site
-from mnist_graph_tutorial.site import CARD, bare_name, build_site, notebooks, post_render, project, render, without_strangers
+from mnist_graph_tutorial import plain_pages
+from mnist_graph_tutorial.card import CARD
+from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
+from mnist_graph_tutorial.plain_pages import render
+from mnist_graph_tutorial.site import build_site, post_render, without_strangers
 from PIL import Image
 
 PAGES = [f"{bare_name(path)}.html" for path in notebooks()] + ["search.html"]
@@ -79,7 +82,7 @@ def assert_has_card(head):
     assert len(head.find("meta", property="og:image:alt")["content"].split()) > 3 and head.find("meta", attrs={"name": "twitter:card"})
 
 def test_the_card_has_the_size_it_is_said_to_have(pages):
-    with Image.open(pages / CARD) as card: assert card.size == (1200, 630)
+    with Image.open(pages / CARD) as picture: assert picture.size == (1200, 630)
 
 def test_pages_are_light(pages):
     weights = {page: len(gzip.compress((pages / page).read_bytes())) for page in PAGES}
@@ -106,7 +109,7 @@ def test_exported_code_is_shown_or_documented_as_its_directive_says(soups, tmp_p
     def page_of(*cells):
         nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Tiny\n\n> A page"), *map(nbformat.v4.new_code_cell, cells)])
         nbformat.write(nb, tmp_path / "99_tiny.ipynb")
-        return site.read_page(tmp_path / "99_tiny.ipynb").body
+        return plain_pages.read_page(tmp_path / "99_tiny.ipynb").body
     shown = page_of("#| exports\ndef shown(a):\n    'Says shown.'\n    return a")
     assert 'id="shown"' in shown and "return" in shown and shown.count("Says shown.") == 1 and "mnist_graph_tutorial/tiny.py" in shown
     documented = page_of("#| export\ndef hidden(a):\n    'Says hidden.'\n    return a")
@@ -115,26 +118,26 @@ def test_exported_code_is_shown_or_documented_as_its_directive_says(soups, tmp_p
     assert "secret" not in page_of("#| echo: false\nsecret = 1") and "secret" not in page_of("#| include: false\nsecret = 1")
 
 def test_text_becomes_html():
-    html = site.text_html("See $\\frac{a}{b}$ and\n\n$$\\sum_i x_i$$\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n<details><summary>S</summary>\n\n`x`\n\n</details>")
+    html = plain_pages.text_html("See $\\frac{a}{b}$ and\n\n$$\\sum_i x_i$$\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n<details><summary>S</summary>\n\n`x`\n\n</details>")
     assert "<mfrac>" in html and 'display="block"' in html and "<td>1</td>" in html and '<code class="short">x</code>' in html
 
 def test_code_in_text_is_written_out():
-    long, html = "x" * 25, site.text_html("| a |\n| --- |\n| `#\\| hide` |\n\n`a < b & \"c\"`, `" + "x" * 25 + "`")
+    long, html = "x" * 25, plain_pages.text_html("| a |\n| --- |\n| `#\\| hide` |\n\n`a < b & \"c\"`, `" + "x" * 25 + "`")
     assert '<code class="short">#| hide</code>' in html and "a &lt; b &amp; &quot;c&quot;" in html and f"<code>{long}</code>" in html
 
 def test_outputs_of_one_line_may_be_broken():
-    output = lambda **parts: site.output_html(nbformat.from_dict(parts))
+    output = lambda **parts: plain_pages.output_html(nbformat.from_dict(parts))
     assert output(output_type="execute_result", data={"text/plain": "a < b"}) == '<pre class="line">a &lt; b</pre>'
     assert output(output_type="execute_result", data={"text/plain": "a\n  b"}) == "<pre>a\n  b</pre>"
     assert output(output_type="stream", name="stdout", text="a\n  b\n\n") == '<pre class="stdout">a\n  b</pre>'
 
 @pytest.mark.parametrize("formula", [r"\frac", r"x_", r"\left( a", r"\begin{matrix} a", r"\nosuchthing{x}"])
 def test_a_formula_that_cannot_be_read_is_named(formula):
-    with pytest.raises(ValueError, match=f"formula .{re.escape(formula)}.: "): site.text_html(f"Bad ${formula}$")
+    with pytest.raises(ValueError, match=f"formula .{re.escape(formula)}.: "): plain_pages.text_html(f"Bad ${formula}$")
 
 def test_the_index_cannot_end_its_script():
-    page = site.Page(Path("x.ipynb"), "x.html", 1, "X", "", "", [(1, "", "X", "</script><script>alert(1)")])
-    assert "</script" not in site.search_index([page]) and json.loads(site.search_index([page]))[0][4] == "</script><script>alert(1)"
+    page = plain_pages.Page(Path("x.ipynb"), "x.html", 1, "X", "", "", [(1, "", "X", "</script><script>alert(1)")])
+    assert "</script" not in plain_pages.search_index([page]) and json.loads(plain_pages.search_index([page]))[0][4] == "</script><script>alert(1)"
 
 # The published edition
 
@@ -369,7 +372,8 @@ def test_searching(opened):
 
 def test_every_name_in_the_reference_leads_to_the_page_of_its_module(pages):
     soup = BeautifulSoup((pages / "reference.html").read_text(), "html.parser")
-    targets = [(heading.get_text(), link["href"]) for heading in soup.select("main h2") for link in heading.find_next("table").select("td:first-child a")]
+    rooms = soup.find(id="all-names-by-room").find_all_next("h3")
+    targets = [(heading.get_text(), link["href"]) for heading in rooms for link in heading.find_next("table").select("td:first-child a")]
     assert len(targets) > 350
     for module, href in targets:
         page, name = href.split("#")

@@ -141,14 +141,14 @@ needs_mnist = pytest.mark.skipif(not Path(MNIST).is_dir(), reason="MNIST_GRAPH_D
 def reader():
     "Data and the network of chapter 3, trained on it: real MNIST where it is found."
     from mnist_graph_tutorial.data import load_mnist
-    from mnist_graph_tutorial.mnist_net import trained
+    from mnist_graph_tutorial.pretrained import trained
     data = load_mnist(MNIST if Path(MNIST).is_dir() else "digits")
     return data, trained(data)
 
 @pytest.fixture(scope="module")
 def pad(reader, tmp_path_factory):
     "A page with a pad whose ideal images are the mean images, and a second pad without any."
-    from mnist_graph_tutorial.draw_a_digit import DigitPad
+    from mnist_graph_tutorial.page_engine import DigitPad
     data, net = reader
     means = np.stack([data.train.images[data.train.labels == k].mean(axis=0) for k in range(10)])
     return page_file(tmp_path_factory.mktemp("pad"), DigitPad(net, data.test, means)._repr_html_(),
@@ -187,7 +187,9 @@ def verdict(page) -> str:
     return " ".join(page.locator(f"{PAD} >> .mgt-verdict").inner_text().split())
 
 def lit(page) -> int:
-    return page.locator(f"{PAD} >> .mgt-cells b").evaluate_all("lamps => lamps.filter((lamp) => +lamp.style.opacity > 0).length")
+    "How many units, biases not counted, have a bar in the strip of the winner or of the runner-up."
+    return page.locator(f"{PAD} >> .mgt-group:not(:last-child) >> b").evaluate_all(
+        "bars => bars.filter((bar) => Math.abs(new DOMMatrix(bar.style.transform).d) > 0).length")
 
 def ink(page, selector) -> int:
     return page.locator(f"{PAD} >> {selector}").evaluate(
@@ -198,7 +200,7 @@ NOTHING = "Nothing is written yet. Write a digit with finger, pen or mouse, or t
 def test_blank_pad_says_so(chromium, pad):
     with visit(chromium, pad) as page:
         assert verdict(page) == NOTHING and lit(page) == 0 and page.locator(PAD).get_by_text("Write a digit here").is_visible()
-        assert page.locator(f"{PAD} >> li").count() == 10 and page.locator(f"{PAD} >> .mgt-cells b").count() == 300
+        assert page.locator(f"{PAD} >> li").count() == 10 and page.locator(f"{PAD} >> .mgt-cells b").count() == 2 * (300 + 1)  # two strips of units and bias
 
 @needs_mnist
 def test_written_digits_are_read(chromium, pad):
@@ -297,6 +299,51 @@ def test_probabilities_are_those_of_the_network(chromium, pad, reader):
     expected = 100 * np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     np.testing.assert_allclose(shown, expected, atol=3)     # 8 bits, one decimal
 
+def test_logits_are_those_of_the_network(chromium, pad, reader):
+    data, net = reader
+    with visit(chromium, pad) as page:
+        page.locator(PAD).get_by_role("button", name="Test image of a 3").click()
+        verdict(page)
+        shown = [number(text) for text in page.locator(f"{PAD} >> .mgt-logit").all_inner_texts()]
+    np.testing.assert_allclose(shown, net(data.test.images[data.test.labels == 3][:1])[0], atol=.5)     # 8 bits, one decimal
+
+def number(text) -> float: return float(text.replace("\u2212", "-"))
+
+@pytest.mark.parametrize("digit", range(10))
+def test_the_strips_say_where_the_two_largest_logits_come_from(chromium, pad, reader, digit):
+    "Bar by bar, group by group, as Python has it; the sums in words make the logit that is shown."
+    from mnist_graph_tutorial.page_engine import contributions_to, pad_scales, unit_groups
+    data, net = reader
+    image, groups = data.test.images[data.test.labels == digit][:1], unit_groups(net, data.test)
+    with visit(chromium, pad) as page:
+        page.locator(PAD).get_by_role("button", name=f"Test image of a {digit}").click()
+        read = int(verdict(page)[0])
+        logits = [number(text) for text in page.locator(f"{PAD} >> .mgt-logit").all_inner_texts()]
+        strips = page.locator(f"{PAD} >> [role=img].mgt-strip")
+        labels = strips.evaluate_all("strips => strips.map((strip) => strip.ariaLabel)")
+        bars = strips.evaluate_all("strips => strips.map((strip) => "
+                                   "[...strip.querySelectorAll('b')].map((bar) => new DOMMatrix(bar.style.transform).d))")
+    named = [int(re.match(r"What adds to the logit of the (\d), ", label)[1]) for label in labels]
+    assert read == named[0] and [logits[of] for of in named] == sorted(logits)[:-3:-1]
+    for label, heights, of in zip(labels, bars, named):
+        *sums, total = [number(text) for text in re.findall(r"[+\u2212]?\d+\.\d", label)]
+        assert len(sums) == 12 and abs(sum(sums) - total) < .7 and abs(total - logits[of]) < .06     # twelve roundings
+        added = contributions_to(net, image, [of])[0]
+        expected = [*(added[units].sum() for units in groups), net.b2[of]]
+        np.testing.assert_allclose(sums, expected, atol=.3)     # 8 bits
+        parts = np.r_[added[np.concatenate(groups).astype(int)], net.b2[of]]
+        np.testing.assert_allclose(heights, np.clip(parts / pad_scales(net, data.test)["reach"], -1, 1), atol=.1)
+
+def test_winner_and_runner_up_are_the_two_largest_logits_of_a_drawing(chromium, pad):
+    with visit(chromium, pad) as page:
+        write(page, STROKES[3])
+        read = verdict(page)[0]
+        logits = [number(text) for text in page.locator(f"{PAD} >> .mgt-logit").all_inner_texts()]
+        said = page.locator(f"{PAD} >> .mgt-origins p").all_inner_texts()[1:]
+    names, digits, told = zip(*(re.match(r"(\S+), the (\d): logit (\S+)", text).groups() for text in said))
+    assert names == ("Winner", "Runner-up") and digits[0] == read
+    assert [logits[int(digit)] for digit in digits] == [number(text) for text in told] == sorted(logits)[:-3:-1]
+
 def test_screen_readers_wait_for_the_pen(chromium, pad):
     with visit(chromium, pad) as page:
         box = page.locator(f"{PAD} >> .mgt-draw canvas").bounding_box()
@@ -334,7 +381,7 @@ def test_python_and_the_page_make_the_same_of_a_drawing(chromium, pad):
     from mnist_graph_tutorial.draw_a_digit import normalise_drawing
     rng = np.random.default_rng(0)
     drawings = []
-    for k in range(40):
+    for _ in range(40):
         sheet = np.zeros((rng.integers(20, 141), rng.integers(20, 141)))
         y, x = (np.clip(np.cumsum(rng.normal(0, 3, 80)) + size / 2, 2, size - 3).astype(int) for size in sheet.shape)
         for shift in range(-2, 3): sheet[y + shift, x], sheet[y, x + shift] = 1, np.round(rng.random(80), 2)

@@ -129,39 +129,89 @@
     return Array.from({length: PAD}, (_, y) => Array.from({length: PAD}, (_, x) => data[4 * (y * PAD + x) + 3] / 255));
   }
 
-  // Ten rows: a digit, the hidden units that speak for it more than for any other, strongest first, and its probability.
-  function scoreboard([, {weights, scales}], bright) {
-    const vote = (unit, digit) => weights[10 * unit + digit] * scales[digit];
-    const digits = [...Array(10).keys()], units = [...Array(weights.length / 10).keys()];
-    const favourite = units.map((unit) => digits.reduce((best, digit) => vote(unit, digit) > vote(unit, best) ? digit : best));
-    const lamps = units.map(() => element("b"));
-    const rows = digits.map((digit) => {
-      const own = units.filter((unit) => favourite[unit] === digit).sort((a, b) => vote(b, digit) - vote(a, digit));
-      const cells = own.map((unit) => element("i", {}, lamps[unit]));
+  const signed = (value, places) => value.toFixed(places).replace("-", "\u2212").replace(/^\u2212([0.]+)$/, "$1");
+  const plus = (value, places) => (value > 0 ? "+" : "") + signed(value, places);
+  const ranked = (logits) => [...logits.keys()].sort((a, b) => logits[b] - logits[a]);  // digits, the likeliest first
+
+  // Ten rows: a digit, its logit and its probability.
+  function scoreboard(span) {
+    const rows = [...Array(10).keys()].map((digit) => {
+      const height = element("b"), logit = element("span", {className: "mgt-logit"});
       const bar = element("b"), number = element("span", {className: "mgt-percent"});
       const node = element("li", {className: "mgt-line"}, element("span", {textContent: digit}),
-        element("span", {className: "mgt-cells", ariaHidden: "true"}, ...cells),
+        element("span", {className: "mgt-level", ariaHidden: "true"}, height), logit,
         element("span", {className: "mgt-bar", ariaHidden: "true"}, bar), number);
-      return {node, bar, number, count: own.length};
+      return {node, height, logit, bar, number};
     });
-    const list = element("ul", {role: "list", ariaLabel: "Probability of each digit"}, ...rows.map((row) => row.node));
-    list.style.setProperty("--cells", Math.max(...rows.map((row) => row.count)));
+    const list = element("ul", {role: "list", ariaLabel: "Logit and probability of each digit"}, ...rows.map((row) => row.node));
     const show = (answer) => {
-      const best = answer ? answer.probabilities.indexOf(Math.max(...answer.probabilities)) : -1;
-      lamps.forEach((lamp, unit) => { lamp.style.opacity = answer ? Math.min(answer.hidden[unit] / bright, 1) : 0; });
-      rows.forEach(({node, bar, number}, digit) => {
+      const best = answer ? ranked(answer.logits)[0] : -1;
+      rows.forEach(({node, height, logit, bar, number}, digit) => {
         node.classList.toggle("mgt-winner", digit === best);
+        const level = answer ? Math.min(Math.max(answer.logits[digit] / span, -1), 1) : 0;
+        height.style.transform = `scaleX(${level})`;
+        height.className = level < 0 ? "mgt-minus" : "";
         bar.style.transform = `scaleX(${answer ? answer.probabilities[digit] : 0})`;
+        logit.textContent = answer ? signed(answer.logits[digit], 1) : "\u2013";
         number.textContent = answer ? percent(answer.probabilities[digit]) : "\u2013";
       });
     };
     const legend = element("div", {className: "mgt-line mgt-legend", ariaHidden: "true"}, element("span"),
-      element("span", {textContent: "hidden units, by the digit they speak for"}), element("span", {textContent: "probability"}));
+      element("span", {textContent: "logit"}), element("span"), element("span", {textContent: "probability"}));
     return {node: element("div", {className: "mgt-scores"}, legend, list), show};
   }
 
-  function words({probabilities}, sample) {
-    const [first, second] = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+  // What one hidden unit, or the bias, adds to the logit of a digit. All of them together are the logit.
+  const BIAS = -1;
+  function added(unit, digit, hidden, {weights, scales, biases}) {
+    return unit === BIAS ? biases[digit] : hidden[unit] * weights[10 * unit + digit] * scales[digit];
+  }
+
+  // A row of bars, one a unit, group by group: up where it adds to the logit of a digit, down where it takes away.
+  function strip(groups, layer, reach) {
+    const heading = element("p", {ariaHidden: "true"});
+    const cells = groups.map(({units}) => {
+      const bars = units.map(() => element("b")), sum = element("span");
+      const node = element("span", {className: "mgt-group"},
+        element("span", {className: "mgt-cells"}, ...bars.map((bar) => element("i", {}, bar))), sum);
+      return {node, bars, sum};
+    });
+    const node = element("div", {className: "mgt-strip", role: "img"}, ...cells.map((cell) => cell.node));
+    const show = (answer, digit, name) => {
+      const sums = groups.map(({units}, k) => units.reduce((sum, unit, i) => {
+        const part = answer ? added(unit, digit, answer.hidden, layer) : 0, bar = cells[k].bars[i];
+        bar.style.transform = `scaleY(${Math.min(Math.max(part / reach, -1), 1)})`;
+        bar.className = part < 0 ? "mgt-minus" : "";
+        return sum + part;
+      }, 0));
+      cells.forEach(({sum}, k) => { sum.textContent = answer ? plus(sums[k], Math.abs(sums[k]) < 9.95 ? 1 : 0) : ""; });
+      heading.textContent = answer ? `${name}, the ${digit}: logit ${signed(answer.logits[digit], 1)}` : name;
+      node.ariaLabel = !answer ? `${name}: nothing yet` : `What adds to the logit of the ${digit}, ${name.toLowerCase()}: ` +
+        groups.map((group, k) => `${group.name} ${plus(sums[k], 1)}`).join(", ") + `; together ${signed(answer.logits[digit], 1)}`;
+    };
+    return {nodes: [heading, node], show};
+  }
+
+  // Where the two largest logits come from: the units by the digit they belong to, those that belong to none, the bias.
+  function origins(units, layer, reach) {
+    const groups = units.map((own, digit) => ({units: own, label: digit < 10 ? digit : "none",
+      name: digit < 10 ? `units of the ${digit}` : "units that belong to none"}));
+    groups.push({units: [BIAS], label: "bias", name: "bias"});
+    const first = strip(groups, layer, reach), second = strip(groups, layer, reach);
+    const labels = element("div", {className: "mgt-strip mgt-legend", ariaHidden: "true"},
+      ...groups.map(({label}) => element("span", {textContent: label})));
+    const show = (answer) => {
+      const [winner, next] = answer ? ranked(answer.logits) : [];
+      first.show(answer, winner, "Winner");
+      second.show(answer, next, "Runner-up");
+    };
+    const title = element("p", {className: "mgt-legend",
+      textContent: `What each of the ${units.flat().length} hidden units adds to a logit, by the digit that the unit belongs to:`});
+    return {node: element("div", {className: "mgt-origins"}, title, ...first.nodes, ...second.nodes, labels), show};
+  }
+
+  function words({logits, probabilities}, sample) {
+    const [first, second] = ranked(logits);
     const doubt = probabilities[first] < 0.9 ? `; next comes ${second}, with ${percent(probabilities[second])}` : "";
     const truth = sample && (sample.digit === first ? `Right: this is ${sample.name}.` : `Wrong: this is ${sample.name}.`);
     return [first, `is what the network reads, with ${percent(probabilities[first])}${doubt}. ${truth ?? ""}`];
@@ -181,7 +231,8 @@
     const hint = element("span", {className: "mgt-hint", textContent: "Write a digit here"});
     const figureOf = element("strong"), sentence = element("span");
     const verdict = element("p", {className: "mgt-verdict", role: "status"}, figureOf, sentence);
-    const seen = view(), ideal = view(), scores = scoreboard(layers, data.bright);
+    const seen = view(), ideal = view();
+    const scores = scoreboard(data.span), parts = origins(data.units, layers[1], data.reach);
 
     function show() {
       due = 0;
@@ -194,6 +245,7 @@
       seen.show(image, "what it sees");
       if (ideals) ideal.show(answer && picture(ideals, digit), answer ? `its ideal ${digit}` : "its ideal");
       scores.show(answer);
+      parts.show(answer);
       figureOf.textContent = digit;
       sentence.textContent = text;
       verdict.ariaBusy = String(pointer !== null);  // a screen reader waits until the pen is lifted
@@ -242,7 +294,7 @@
         button("Clear", clear), button("Undo", undo)),
       element("div", {className: "mgt-samples", role: "group", ariaLabel: "Test images"},
         element("span", {textContent: "or take a test image, again for another:"}), ...digits),
-      scores.node);
+      scores.node, parts.node);
     figure.querySelector(".mgt-still").replaceWith(face);
     figure.pad = {read: (image) => read(image, layers), normalise};
     show();
