@@ -124,7 +124,7 @@ def loss_table(
         rows.append(f"{name:{width}}" + "".join(f"{losses[step // every]:12.4g}" for step in at))
     return "\n".join(rows)
 
-# %% ../nbs/30_inverting.ipynb #0a6e20fa
+# %% ../nbs/30_inverting.ipynb #bd100a8e
 def _heat_map(ax, M, title: str, ticks=range(10)):
     "A matrix on the scale from -1 to 1."
     ax.set(title=title, xlabel="column", ylabel="row", xticks=ticks, yticks=ticks)
@@ -148,8 +148,8 @@ def draw_verdict(
     every: int=100,
 ):                    # figure, alternative text
     "The loss curve above XA beside the identity."
-    fig, axes = plt.subplot_mosaic([["curve", "curve"], ["XA", "I"]], figsize=(7.2, 4.8),
-                                   layout="constrained", height_ratios=(1, 1.9))
+    fig, axes = plt.subplot_mosaic([["curve", "curve"], ["XA", "I"]], figsize=(7.2, 4.1),
+                                   layout="constrained", height_ratios=(1, 2.3))
     _draw_losses(axes["curve"], {"loss": losses}, every)
     for name, M in {"XA": XA, "I": np.eye(len(XA))}.items():
         image = _heat_map(axes[name], M, "I, the identity")
