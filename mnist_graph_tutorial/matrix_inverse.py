@@ -14,10 +14,11 @@ from .checks import one_of, whole
 from .device import compiled
 from .inverting import LearnedInverse, check_matrix, check_settings
 from .inverting import learned, product
-from .inverting import learn_inverse_in_session, post_graph  # noqa: F401
+from .inverting import learn_inverse_in_session  # noqa: F401
+from .inverting import post_graph  # noqa: F401
 import tensorflow as tf
 
-# %% ../nbs/02_matrix_inverse.ipynb #4f9914bb
+# %% ../nbs/02_matrix_inverse.ipynb #b1346310
 class Method(NamedTuple):
     "A way to bring X A closer to I."
     loss: Callable     # X A - I (..., n, n) -> losses (...)
@@ -32,7 +33,7 @@ def absolute(residual):  # (..., n, n) -> (...)
 def adagrad(x, squares, gradient, rate):
     "The larger the gradients of a number so far, the shorter its step."
     squares += gradient * gradient
-    return x - rate * gradient * tf.math.rsqrt(squares), squares
+    return x - rate * gradient * tf.math.rsqrt(squares), squares  # 1 / sqrt
 
 METHODS = {"post": Method(absolute, adagrad, memory=0.1, fall=0)}
 
@@ -48,7 +49,7 @@ def stepper(A, learning_rate, steps, method: Method):
         return i + 1, *method.update(x, memory, tape.gradient(loss, x), rate)
     return step
 
-# %% ../nbs/02_matrix_inverse.ipynb #740faea7
+# %% ../nbs/02_matrix_inverse.ipynb #bc2918f3
 def descend(method: Method, note, A, learning_rate, marks):
     "Go from mark to mark and note something at each."
     step = stepper(A, learning_rate, marks[-1], method)
@@ -58,7 +59,8 @@ def descend(method: Method, note, A, learning_rate, marks):
         return k + 1, notes.write(k, note(tf.reshape(x, A.shape), A)), i, x, memory
     zeros = tf.reshape(tf.zeros_like(A), [*A.shape[:-2], -1])
     notes = tf.TensorArray(A.dtype, marks.shape[0])
-    start = 0, notes, tf.zeros_like(marks[0]), zeros, zeros + method.memory
+    first = tf.zeros_like(marks[0])  # a 0 of the marks' own type
+    start = 0, notes, first, zeros, zeros + method.memory
     _, notes, _, x, _ = tf.while_loop(lambda k, *_: k < marks.shape[0], stage, start)
     return tf.reshape(x, A.shape), notes.stack()
 
@@ -145,8 +147,8 @@ def newton_schulz(
     *,
     steps: int=40,
     dtype: str="float64",     # or "float32"
-) -> LearnedInverse:          # with the loss before and after every step
-    "Invert A by the iteration of Newton and Schulz; `ValueError` where that is impossible."
+) -> LearnedInverse:  # with the loss before and after every step
+    "Invert A by Newton and Schulz's iteration; `ValueError` where that is impossible."
     A = check_matrix(A, dtype)
     whole(steps=steps)
     unfit = "the numbers of the matrix are too large or too small to be squared"
