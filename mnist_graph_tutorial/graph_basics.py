@@ -11,13 +11,13 @@ from .graph_view import graph_of
 import numpy as np
 import tensorflow as tf
 
-# %% ../nbs/01_graph_basics.ipynb #7d7826fa
+# %% ../nbs/01_graph_basics.ipynb #6a335859
 def repeat(
     step,     # one training step: does its assignments, returns its loss, a float32
     times,    # how many steps: a whole number or such a tensor
     *inputs,  # what every step gets
 ):            # loss of the last step, a tensor; 0 where there was none
-    "Do `step(*inputs)` so many times, as one loop in the graph."
+    "Run `step(*inputs)` `times` times, as one loop in the graph."
     def more(k, loss): return k < times
     def turn(k, loss): return k + 1, step(*inputs)
     return tf.while_loop(more, turn, (0, 0.))[1]
