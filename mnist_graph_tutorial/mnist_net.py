@@ -123,7 +123,7 @@ class MnistNet(tf.Module):
         net.assign(weights)
         return net
 
-# %% ../nbs/03_mnist_net.ipynb #cbafe646
+# %% ../nbs/03_mnist_net.ipynb #6f8391c4
 def gradients(weights: Weights, images, labels, loss): # -> scalar, Weights
     "The cost of a batch, and its derivative with respect to every weight."
     with tf.GradientTape() as tape:
@@ -134,7 +134,7 @@ def gradients(weights: Weights, images, labels, loss): # -> scalar, Weights
 def descend(weights: Weights, images, labels, rate, loss): # -> Weights, scalar
     "One step of gradient descent: the weights after it, and the cost before it."
     cost, slopes = gradients(weights, images, labels, loss)
-    return Weights(*(w - rate * slope for w, slope in zip(weights, slopes))), cost
+    return Weights(*(w - rate * gradient for w, gradient in zip(weights, slopes))), cost
 
 # %% ../nbs/03_mnist_net.ipynb #61f97806
 def sweep(weights: Weights, images, labels, order, rate, loss, batch_size):
@@ -178,7 +178,7 @@ def evaluate(
     images, labels = map(tf.constant, check_split(split))
     return Scores(*map(float, scores(net.weights, images, labels, loss)))
 
-# %% ../nbs/03_mnist_net.ipynb #8ffe7b48
+# %% ../nbs/03_mnist_net.ipynb #e196e56d
 def train(
     net: MnistNet,        # trained in place; interrupted, it keeps its last whole epoch
     data: Mnist,          # trained on `data.train`, watched on `data.test`
@@ -188,7 +188,7 @@ def train(
     learning_rate: float=0.1,
     seed: int=0,          # of the batches
     loss: Callable=post_cross_entropy,  # of logits (n, 10) and labels (n,)
-    each: Callable=None,  # called after each epoch: its number, from 1, its history
+    each: Callable=None,  # after each epoch: its number, from 1, and its row of history
     checkpoint=None,      # a directory: resume from it, write to it after each epoch
     strategy=None,        # a `tf.distribute.Strategy`: train on all its devices
 ) -> History:
