@@ -35,7 +35,7 @@ def vectors_and_means(weights, images, labels):  # -> (n, hidden), (10, hidden)
     vectors = hidden_layer(weights, images)
     return vectors, means_of(vectors, labels)
 
-# %% ../nbs/04_fingerprints.ipynb #61800841
+# %% ../nbs/04_fingerprints.ipynb #e72af7e5
 class Fingerprints(NamedTuple):
     "The activations of the hidden layer for the images of a split, by digit."
     digits: list       # ten arrays (n_k, hidden), each in the order of the split
@@ -44,7 +44,8 @@ class Fingerprints(NamedTuple):
 
     def classify(self, images) -> np.ndarray:  # (n, 784) in [0, 1] -> (n,) int32
         "The digits of the nearest means; `ValueError` where these are no images."
-        return nearest(hidden_layer(self.weights, _checked(images)), self.means).numpy()
+        vectors = hidden_layer(self.weights, _checked(images))    # error if no images
+        return nearest(vectors, self.means).numpy()    # the number of the closest mean
 
     def plot(
         self, *,
@@ -53,11 +54,13 @@ class Fingerprints(NamedTuple):
     ):
         "Draw all fingerprints, a panel for each digit; returns the figure."
         means = self.means if means is None else means
+        # the units in the order of the digits they belong to
         order = unit_order(means) if grouped else np.arange(means.shape[1])
+        groups = belongs_to(means)[order] if grouped else None
+        # the images of each digit, the surest first, averaged into 30 columns
         rows = [surest_first(v, k, self.weights) for k, v in enumerate(self.digits)]
         blocks = [columns(vectors)[:, order] for vectors in rows]
-        groups = belongs_to(means)[order] if grouped else None
-        return draw_panels(blocks, top_of(means), groups)
+        return draw_panels(blocks, top_of(means), groups)  # top_of: the darkest value
 
 # %% ../nbs/04_fingerprints.ipynb #83fbe522
 def _checked(images) -> np.ndarray:  # (n, 784) float32
@@ -85,7 +88,7 @@ def fingerprints(
     by_digit = [vectors.numpy()[labels == digit] for digit in range(10)]
     return Fingerprints(by_digit, means.numpy(), net.weights)
 
-# %% ../nbs/04_fingerprints.ipynb #143ca884
+# %% ../nbs/04_fingerprints.ipynb #54865844
 def belongs_to(means) -> np.ndarray:  # (10, hidden) -> (hidden,)
     "The digit that each unit belongs to; 10 for a unit that is never active."
     return np.where(means.max(axis=0) > 0, means.argmax(axis=0), 10)
@@ -93,15 +96,17 @@ def belongs_to(means) -> np.ndarray:  # (10, hidden) -> (hidden,)
 def unit_order(means) -> np.ndarray:  # (10, hidden) -> (hidden,)
     "The units grouped by the digit they belong to, those that stand out most first."
     stands_out = means.max(axis=0) - means.mean(axis=0)
+    # by group (the last key), within it by -stands_out
     return np.lexsort((-stands_out, belongs_to(means)))
 
 def group_ends(means) -> np.ndarray:  # (10, hidden) -> (11,)
     "Where the group of each digit ends in that order; the last group belongs to none."
     return np.bincount(belongs_to(means), minlength=11).cumsum()
 
-# %% ../nbs/04_fingerprints.ipynb #cfba9c61
+# %% ../nbs/04_fingerprints.ipynb #56f4e71c
 def margins(logits, labels) -> np.ndarray:  # (n, 10), (n,) -> (n,)
     "How far the right digit's logit lies above the best of the others."
+    # True at the right digit of each row
     right = np.arange(10) == np.reshape(labels, (-1, 1))
     return np.asarray(logits)[right] - np.where(right, -np.inf, logits).max(axis=1)
 
@@ -127,7 +132,7 @@ def nearest(vectors, means):  # (n, d), (m, d) -> (n,) int32
     closeness = 2 * products - tf.reduce_sum(means * means, axis=1)
     return tf.argmax(closeness, axis=1, output_type=tf.int32)
 
-# %% ../nbs/04_fingerprints.ipynb #6b5a0b65
+# %% ../nbs/04_fingerprints.ipynb #6f8ae694
 @compiled
 def _parts_of_logits(weights, images):  # -> (n, hidden, 10)
     "Activation times weight."
@@ -136,7 +141,7 @@ def _parts_of_logits(weights, images):  # -> (n, hidden, 10)
 def contributions(
     net: MnistNet,
     images,         # (n, 784) in [0, 1]
-) -> np.ndarray:    # (n, hidden, 10): 12 kB an image with 300 units
+) -> np.ndarray:    # (n, hidden, 10): 12 kB per image with 300 units
     "What each hidden unit adds to each logit; with the bias they sum to the logits."
     return _parts_of_logits(net.weights, _checked(images)).numpy()
 
@@ -146,7 +151,7 @@ def running_sums(weights, vector, order):  # (hidden,), (units,) -> (units + 1, 
     parts = vector[order, None] * weights.w2.numpy()[order]
     return weights.b2.numpy() + np.vstack([np.zeros(10), parts.cumsum(axis=0)])
 
-# %% ../nbs/04_fingerprints.ipynb #4d11bd9c
+# %% ../nbs/04_fingerprints.ipynb #d638ed09
 def draw_decision(
     prints: Fingerprints,  # for the mean fingerprints and the weights
     image,                 # (784,) in [0, 1]
@@ -155,7 +160,8 @@ def draw_decision(
     "Draw how the network comes to read an image as it does; returns the figure."
     vector = hidden_layer(prints.weights, _checked([image]))[0].numpy()
     order = unit_order(prints.means)
-    order = order[(prints.means.max(axis=0) + vector)[order] > 0]    # live units
+    # leave out units that are zero in all means and here
+    order = order[(prints.means.max(axis=0) + vector)[order] > 0]
     sums = running_sums(prints.weights, vector, order)
     return draw_reading(image, vector[order], prints.means[:, order],
                         belongs_to(prints.means)[order], sums, rival)

@@ -18,4 +18,6 @@ WRONG = [
     "check_reading(logits.argmax(axis=1))",
     "check_reading(lda.predict(np.concatenate(prints.digits)[:, ~dead]))",
     "check_reading(labels[:5])",
+    # on MNIST all but 20 right, more than the network itself
+    "check_reading(np.where((np.arange(len(labels)) % 500 == 0) & (data.name == 'mnist'), 9 - labels, labels))",
 ]
