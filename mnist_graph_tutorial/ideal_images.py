@@ -28,9 +28,9 @@ def mean_images(
     if missing: raise ValueError(f"no image of {named}; a mean needs at least one")
     return np.stack([images[labels == digit].mean(axis=0) for digit in range(10)])
 
-# %% ../nbs/05_ideal_images.ipynb #2b173799
+# %% ../nbs/05_ideal_images.ipynb #8deab6a4
 def post_objective(logits):   # (10, 10) -> (10,)
-    "The loss of 2018, for each image apart: row k is to be taken for digit k."
+    "The loss of 2018, one number per image: row k is to be taken for digit k."
     return binary_cross_entropy(logits, tf.eye(10))
 
 def logit_objective(logits):  # (10, 10) -> (10,)
@@ -55,17 +55,17 @@ def first_images(
     if np.isfinite(images).all(): return images
     raise ValueError("start has pixels that are not finite numbers")
 
-# %% ../nbs/05_ideal_images.ipynb #1731826a
+# %% ../nbs/05_ideal_images.ipynb #73175469
 def frozen(
     net,  # weights, or any function of images -> images -> logits
 ):
-    "A network whose weights will not change: its first layer is turned once."
+    "A network whose weights will not change: w1 is transposed once."
     if not isinstance(net, Weights): return net
     w1, b1, w2, b2 = net
-    turned = tf.transpose(w1)
+    transposed = tf.transpose(w1)
     @tf.custom_gradient
     def product(x):
-        return x @ w1, lambda slope: slope @ turned
+        return x @ w1, lambda slope: slope @ transposed
     return lambda x: tf.nn.relu(product(x) + b1) @ w2 + b2
 
 # %% ../nbs/05_ideal_images.ipynb #9e4260f8
@@ -89,9 +89,9 @@ def descend(net, objective, images, l1, l2, tv, rate, steps, low, high):
     _, images = tf.while_loop(lambda k, _: k < steps, step, (0, images))
     return images, loss(images)
 
-# %% ../nbs/05_ideal_images.ipynb #afb6b3d3
+# %% ../nbs/05_ideal_images.ipynb #cc14dcb9
 class ImageScores(NamedTuple):
-    "One number an image; NaN where a score needs something that was not given."
+    "One number per image; NaN where a score needs something that was not given."
     probability: np.ndarray   # that the network gives to the digit
     second: np.ndarray        # that the second network gives to it
     correlation: np.ndarray   # of the pixels with the digit's mean image, -1 to 1
