@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['crop', 'shares', 'scale', 'start', 'centre', 'normalise_drawing']
 
-# %% ../nbs/06_draw_a_digit.ipynb #a3ac16cd
+# %% ../nbs/06_draw_a_digit.ipynb #71838007
+# SIDE is 28, the picture's side in pixels; DIGIT is 20, the digit's
 import numpy as np
 from .page_engine import DIGIT, SIDE, DigitPad, quantise
 
@@ -35,11 +36,13 @@ def scale(digit: np.ndarray) -> np.ndarray:  # (height, width), cropped
     height, width = (max(1, int(DIGIT * n / longer + .5)) for n in digit.shape)
     return shares(old_height, height) @ digit @ shares(old_width, width).T
 
-# %% ../nbs/06_draw_a_digit.ipynb #6c8c0359
+# %% ../nbs/06_draw_a_digit.ipynb #28cc3301
 def start(ink: np.ndarray) -> int:  # (n,): ink of each row or column
     "Where a digit begins, for its centre of mass to be nearest to pixel 14."
     middle = ink @ np.arange(len(ink)) / ink.sum()
-    return int(np.clip(np.floor(SIDE / 2 - middle + .5 + 1e-9), 0, SIDE - len(ink)))
+    # rounded; 1e-9, since the rounding errors of the sums must not tip a half
+    first = np.floor(SIDE / 2 - middle + .5 + 1e-9)
+    return int(np.clip(first, 0, SIDE - len(ink)))   # the whole digit must fit in
 
 def centre(
     small: np.ndarray,  # (height, width), at most (20, 20)

@@ -5,6 +5,8 @@ WRONG = [
     "check_margin(lambda image: contributions_to(net, image[None], [int(np.argmax(net(image[None])))])[0])",
     "check_margin(lambda image: net(image[None]).numpy()[0])",
     "check_margin(lambda image: net.hidden(image)[0])",
+    "check_margin(lambda image: margin_by_unit(image).sum() * net.hidden(image[None]).numpy()[0] "
+    "/ net.hidden(image[None]).numpy().sum())",
     "check_rounded(lambda weights, bits: weights)",
     "check_rounded(lambda weights, bits: np.rint(weights))",
     "check_rounded(lambda weights, bits: quantise(weights)[0] * quantise(weights)[1])",
