@@ -81,7 +81,7 @@ class show_exports(Processor):
 
 HEADING = re.compile(r"^#+\s+(.*)$", re.M)
 
-# %% ../nbs/40_manuscript.ipynb #b8b00743
+# %% ../nbs/40_manuscript.ipynb #cb01a4a5
 def anchor(heading: str) -> str:
     "The name of a heading in a link, as Pandoc makes it."
     text = re.sub(r"[^\w\s.-]", "", html.unescape(re.sub(r"<[^>]+>", "", heading)))
@@ -89,10 +89,9 @@ def anchor(heading: str) -> str:
 
 def pandoc_links(cell):
     "Links to headings, as Jupyter names them, with the names that Pandoc gives."
-    if cell.cell_type == "markdown":
-        cell.source = re.sub(
-            r"(\]\([\w.]*#)([^)\s]+)", lambda link: link[1] + anchor(link[2]), cell.source
-        )
+    if cell.cell_type != "markdown": return
+    text = re.sub(r"\[\[(`[^`]+`)\]\([^)\s]+\)(?:\{[^}]*\})?\]\(", r"[\1](", cell.source)
+    cell.source = re.sub(r"(\]\([\w.]*#)([^)\s]+)", lambda link: link[1] + anchor(link[2]), text)
 
 # %% ../nbs/40_manuscript.ipynb #66043346
 FOLDS = {"check": "checked", "drawing": "drawing code", "exercise": "the check",
