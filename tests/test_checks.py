@@ -51,7 +51,7 @@ def test_arrays_come_back_as_they_were(tmp_path):
     assert kept["a"].tolist() == [0, 1, 2] and str(kept["b"]) == "words"
     assert os.listdir(tmp_path / "deep") == ["a.npz"]
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no archive", os.urandom(99)])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no archive", bytes(range(99))])
 def test_a_file_that_is_no_archive_is_refused(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(ValueError, match="a.npz: not a NumPy archive"): read_arrays(tmp_path / "a.npz")
