@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['QUARTO_POLICY', 'ELSEWHERE', 'DIRECTORIES', 'without_strangers', 'post_render', 'build_site']
 
-# %% ../nbs/43_site.ipynb #65381f4c
+# %% ../nbs/43_site.ipynb #f18e85f0
 import contextlib, os, re, shutil, webbrowser
 from pathlib import Path
 import nbdev.quarto
 from nbdev.config import get_config
 from .card import card_tags, write_card
-from .manuscript import bare_name, notebook_links, notebooks, project
+from .manuscript import bare_name, notebook_links, notebooks
+from .manuscript import once_a_page, project
 from .plain_pages import formula_style, render
 
 # %% ../nbs/43_site.ipynb #25c3d4b3
@@ -36,7 +37,7 @@ def without_strangers(page: str) -> str:
         page,
     )
 
-# %% ../nbs/43_site.ipynb #5b48efda
+# %% ../nbs/43_site.ipynb #07079736
 def post_render(
     site,  # directory of rendered pages
 ):
@@ -48,7 +49,7 @@ def post_render(
         card, formulas = card_tags(), formula_style()
     policy = f'<meta http-equiv="Content-Security-Policy" content="{QUARTO_POLICY}">'
     for page in site.rglob("*.html"):
-        text = without_strangers(page.read_text("utf-8"))
+        text = once_a_page(without_strangers(page.read_text("utf-8")))
         text = re.sub(
             r'<meta (?:property="og|name="twitter):(?:image|card)[^>]*>',
             "",
