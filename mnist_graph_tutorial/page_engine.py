@@ -6,7 +6,7 @@
 __all__ = ['WIDGET', 'quantise', 'packed', 'packed_images', 'packed_layer', 'packed_levels', 'widget', 'packed_net']
 
 # %% ../nbs/37_page_engine.ipynb #3223c995
-import base64, json, zlib
+import base64, zlib
 import numpy as np
 from .explore import script_json, static
 
