@@ -9,6 +9,14 @@ globalThis.mgtFace = (() => {
     return made;
   }
 
+  // An element of a drawing; an attribute without a value is left out.
+  function svg(tag, attributes = {}, ...children) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  }
+
   // ---- controls: each is {node, value, set(value)}; `change` is called with a new value that the reader chose ------------
 
   function button(textContent, click, ariaLabel = null) {
@@ -21,9 +29,12 @@ globalThis.mgtFace = (() => {
     element("div", {className: "mgt-row"},
       element("label", {}, element("span", {className: "mgt-name", textContent: name}), control), ...others);
 
-  // A list of values, in order: a range, what it stands at, and buttons for one less and one more.
-  function slider({name, values, value, label = String, change}) {
-    const range = element("input", {type: "range", min: 0, max: values.length - 1});
+  const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  // A list of values, in order: a range, what it stands at, and buttons for one less and one more. Given a `pace`, the
+  // milliseconds from one value to the next, and the figure, it has a button that plays them to the end, too.
+  function slider({name, values, value, label = String, change, pace = 0, figure = null}) {
+    const last = values.length - 1, range = element("input", {type: "range", min: 0, max: last});
     const output = element("output", {ariaLive: "off"});
     const control = {get value() { return values[range.value]; }, range};
     const at = (k) => {
@@ -31,10 +42,14 @@ globalThis.mgtFace = (() => {
       output.textContent = range.ariaValueText = label(control.value);
     };
     const move = (by) => { at(+range.value + by); change(control.value); };  // the range keeps it between its ends
-    range.addEventListener("input", () => move(0));
+    const played = () => { move(1); return +range.value < last; };
+    const job = pace && !calm() ? player(figure, played, () => {}, name, pace) : null;
+    const moved = (by) => { job?.pause(); move(by); };
+    job?.node.addEventListener("click", () => { if (job.running && +range.value === last) move(-last); });
+    range.addEventListener("input", () => moved(0));
     control.set = (wanted) => at(Math.max(0, values.indexOf(wanted)));
-    control.node = row(name, range, output,
-      button("\u2039", () => move(-1), `Previous ${name}`), button("\u203a", () => move(1), `Next ${name}`));
+    control.node = row(name, range, output, button("\u2039", () => moved(-1), `Previous ${name}`),
+      button("\u203a", () => moved(1), `Next ${name}`), ...(job ? [job.node] : []));
     control.set(value ?? values[0]);
     return control;
   }
@@ -70,8 +85,8 @@ globalThis.mgtFace = (() => {
   };
 
   // A line that says what is to be seen; a screen reader hears it only when it has stood still for a moment.
-  function caption(className = "mgt-says") {
-    const node = element("p", {className, ariaLive: "polite"});
+  function caption(className = "mgt-says", tag = "p") {
+    const node = element(tag, {className, ariaLive: "polite"});
     let timer = 0;
     const say = (text) => {
       if (node.textContent === text) return;
@@ -107,8 +122,9 @@ globalThis.mgtFace = (() => {
   // ---- work ----------------------------------------------------------------------------------------------------------
 
   // Work in slices, with a frame after each: `work()` does a little (well under 10 ms) and returns whether more is to be
-  // done; `show()` draws. It stands still while the page is hidden or `figure` is out of sight.
-  function worker(figure, work, show, changed = () => {}) {
+  // done; `show()` draws. It stands still while the page is hidden or `figure` is out of sight. With a `pace`, work is done
+  // once in so many milliseconds.
+  function worker(figure, work, show, changed = () => {}, pace = 0) {
     const state = {running: false};
     let due = 0, seen = true;
     new IntersectionObserver((entries) => {
@@ -117,12 +133,12 @@ globalThis.mgtFace = (() => {
     }).observe(figure);
     document.addEventListener("visibilitychange", () => wake());
     const wake = () => {
-      if (!due && state.running && seen && !document.hidden && figure.isConnected) due = setTimeout(slice);
+      if (!due && state.running && seen && !document.hidden && figure.isConnected) due = setTimeout(slice, pace);
     };
     const slice = () => {
       const start = performance.now();
       let more = state.running;
-      while (more && performance.now() - start < SLICE) more = work();
+      do { more = more && work(); } while (more && !pace && performance.now() - start < SLICE);
       show();
       requestAnimationFrame(() => { due = 0; wake(); });
       if (!more) state.pause();
@@ -139,13 +155,14 @@ globalThis.mgtFace = (() => {
   }
 
   // A button that says Play or Pause, for a worker.
-  function player(figure, work, show, name) {
+  function player(figure, work, show, name, pace = 0) {
     const toggle = button("Play", () => (job.running ? job.pause() : job.start()));
+    toggle.className = "mgt-play";
     const changed = (running) => {
       toggle.textContent = running ? "Pause" : "Play";
       toggle.ariaLabel = `${toggle.textContent} ${name}`;
     };
-    const job = worker(figure, work, show, changed);
+    const job = worker(figure, work, show, changed, pace);
     changed(false);
     return Object.assign(job, {node: toggle});
   }
@@ -188,6 +205,6 @@ globalThis.mgtFace = (() => {
     }
   }
 
-  return {element, button, row, slider, menu, tick, signed, percent, rounded, caption, picture, ink, between, worker, player,
+  return {element, svg, button, row, slider, menu, tick, calm, signed, percent, rounded, caption, picture, ink, between, worker, player,
     remembered, remember, shared, setUp};
 })();
