@@ -6,7 +6,7 @@
 __all__ = ['DIGESTS', 'MIRRORS', 'NOTICE', 'read_idx', 'parse_idx', 'Split', 'Mnist', 'as_split', 'check_split', 'one_hot',
            'cache_directory', 'download', 'load_mnist', 'image_grid']
 
-# %% ../nbs/12_data.ipynb #8217cfe1
+# %% ../nbs/12_data.ipynb #48d53081
 import gzip, hashlib, http.client, math, os, tempfile, urllib.request, zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -224,7 +224,7 @@ def _read_cache(directory: Path):
     try: return _read_directory(directory)
     except (OSError, ValueError): return _read_directory(download(directory))
 
-# %% ../nbs/12_data.ipynb #58035549
+# %% ../nbs/12_data.ipynb #86e5046c
 import matplotlib.pyplot as plt
 from .explore import show
 

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['use_device', 'describe_device', 'gpu_driver', 'compiled', 'traces', 'seconds', 'in_turns', 'medians']
 
-# %% ../nbs/10_device.ipynb #92f03572
+# %% ../nbs/10_device.ipynb #9f7b924f
 import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")     # TensorFlow reads both when it is imported
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0");   # the same sums in the same order, every time
 
-# %% ../nbs/10_device.ipynb #45635c80
+# %% ../nbs/10_device.ipynb #3573b617
 import contextlib, platform, re, shutil, statistics, subprocess, time
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def _silent_stderr():
         os.close(kept)
         os.close(nowhere)
 
-# %% ../nbs/10_device.ipynb #5efcfff0
+# %% ../nbs/10_device.ipynb #533d7953
 with _silent_stderr():
     import tensorflow as tf
     tf.config.list_physical_devices()

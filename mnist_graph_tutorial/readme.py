@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['badges', 'readme_picture', 'readme']
 
-# %% ../nbs/45_readme.ipynb #94e5adc9
+# %% ../nbs/45_readme.ipynb #f289ada5
 import base64, contextlib, html, re
 
-# %% ../nbs/45_readme.ipynb #fb68d4fc
+# %% ../nbs/45_readme.ipynb #f381707c
 import nbformat
 from nbdev.config import get_config
 from .manuscript import notebooks, project
