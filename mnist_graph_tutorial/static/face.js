@@ -47,7 +47,7 @@ globalThis.mgtFace = (() => {
     const moved = (by) => { job?.pause(); move(by); };
     job?.node.addEventListener("click", () => { if (job.running && +range.value === last) move(-last); });
     range.addEventListener("input", () => moved(0));
-    control.set = (wanted) => at(Math.max(0, values.indexOf(wanted)));
+    control.set = (wanted) => { job?.pause(); at(Math.max(0, values.indexOf(wanted))); };
     control.node = row(name, range, output, button("\u2039", () => moved(-1), `Previous ${name}`),
       button("\u203a", () => moved(1), `Next ${name}`), ...(job ? [job.node] : []));
     control.set(value ?? values[0]);
