@@ -48,7 +48,7 @@ class WhenItPays:
         still = figure_html(fig, text, "Batches of 1,000 on the chapter's machines; dotted: ideal.")
         return interactive("pay", dict(networks=NETWORKS), still, styles=["pay"])
 
-# %% ../nbs/65_page_network.ipynb #74fa0926
+# %% ../nbs/65_page_network.ipynb #6048221c
 def _draw_turns(turns):
     "A panel for each turn: workers down, blocks across, darker where more parts are summed."
     fig, axes = plt.subplots(2, 3, figsize=(6.2, 3.6), layout="constrained")
@@ -77,6 +77,7 @@ class RingAllReduce:
         told = "; ".join(f"{f'turn {k}' if k else 'start'}: {held}"
                          for k, held in enumerate(self.turns))
         still = figure_html(
-            _draw_turns(self.turns), f"What three workers hold, a row of three blocks each. {told}.",
+            _draw_turns(self.turns),
+            f"What three workers hold, a row of three blocks each. {told}.",
             "Bold: what has just changed. After two turns each has one sum, after four all three.")
         return interactive("ring", dict(message=NETWORKS[0]["message"]), still, styles=["pay"])

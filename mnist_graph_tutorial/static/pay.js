@@ -12,8 +12,8 @@
   };
   const count = (number) => number.toLocaleString("en");
   const big = (number) => {
-    const [unit, name] = [[1e12, "trillion"], [1e9, "billion"]].find(([least]) => number >= least) ?? [1e6, "million"];
-    return `${rounded(number / unit)} ${name}`;
+    const unit = [[1e12, "trillion"], [1e9, "billion"], [1e6, "million"]].find(([least]) => number >= least);
+    return unit ? `${rounded(number / unit[0])} ${unit[1]}` : count(number);
   };
   const time = (seconds) => {
     if (seconds === 0) return "0";
@@ -119,7 +119,7 @@
     return element("table", {}, element("thead", {}, head), element("tbody", {},
       ...PARTS.map((name, k) => line(name, (team) => time(partsOf(team, settings)[k]))),
       line("together", (team) => time(stepSeconds(team, settings))),
-      line("images a second", (team) => rounded(settings.batch / stepSeconds(team, settings)))));
+      line("images a second", (team) => count(+(settings.batch / stepSeconds(team, settings)).toPrecision(3)))));
   }
 
   function question({batch, operations, message, bits, latency}, {sizes, seconds}) {

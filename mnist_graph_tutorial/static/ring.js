@@ -63,8 +63,8 @@
     const head = (text, others = {}) => element("th", {scope: "col", textContent: text, ...others});
     const row = (worker) => element("tr", {}, element("th", {scope: "row", textContent: worker}),
       ...upTo(n, (block) => cell(worker, block)), element("td", {className: "mgt-sent", textContent: `${turn}/${n}`}));
-    const top = element("tr", {}, head("worker", {rowSpan: 2}), head("block", {colSpan: n, scope: "colgroup"}),
-      head("sent", {rowSpan: 2}));
+    const over = head("block", {colSpan: n, scope: "colgroup", className: "mgt-over"});
+    const top = element("tr", {}, head("worker", {rowSpan: 2}), over, head("sent", {rowSpan: 2}));
     return element("table", {}, element("thead", {}, top, element("tr", {}, ...upTo(n, (block) => head(block)))),
       element("tbody", {}, ...upTo(n, row)));
   }
@@ -91,7 +91,8 @@
 
   function build(figure, {message}) {
     const state = asked(), says = caption(), sums = element("div", {className: "mgt-sums"});
-    const circle = svg("svg", {viewBox: `0 0 ${2 * CENTRE} ${2 * CENTRE}`, class: "mgt-plot", "aria-hidden": "true"});
+    const viewBox = `0 14 ${2 * CENTRE} ${2 * CENTRE - 28}`;
+    const circle = svg("svg", {viewBox, class: "mgt-plot", "aria-hidden": "true"});
     let turns = null;
 
     function show() {
