@@ -174,7 +174,7 @@ def test_the_ring_goes_through_its_turns(chromium, figures, n):
         for turn in range(1, 2 * (n - 1) + 1):
             ring(page).get_by_role("button", name="Next turn").click()
             assert cells(page) == turns[turn] and sent(page) == {f"{turn}/{n}"}
-            carried = ring(page).locator(".mgt-busy text").all_inner_texts()
+            carried = ring(page).locator(".mgt-busy text").all_text_contents()
             assert carried == [f"block {(worker - turn + 1) % n}" for worker in range(n)]
             fresh = [(worker, block) for worker in range(n) for block in range(n) if ring(page).locator("tbody tr").nth(worker)
                      .locator("td").nth(block).evaluate("cell => cell.classList.contains('mgt-new')")]
