@@ -218,7 +218,7 @@ def _read_pages(paths) -> list[Page]:
 def _write_pages(out, pages):
     "Fill the template for each page."
     files = {name.replace(".", "_"): (STATIC / name).read_text("utf-8")
-             for name in ("book.css", "book.js", "search.js")}
+             for name in ("book.css", "book.js", "face.js", "search.js")}
     common = dict(pages=pages, policy=POLICY, card=card_tags(), formulas=formula_style(),
                   settings=get_config(), **files)
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):

@@ -7,7 +7,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 FLOORS = [
     {"device", "explore", "checks", "exercises", "contact_sheets", "graph_layers"},
-    {"data", "inverting", "fingerprint_panels", "page_engine", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
+    {"data", "inverting", "fingerprint_panels", "page_engine", "page_network", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
     {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_reading", "graph_steps",
      "plain_pages", "glossary", "readme"},
     {"mnist_net", "draw_a_digit", "graph_folding", "site"},
