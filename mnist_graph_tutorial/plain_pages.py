@@ -167,10 +167,11 @@ def unique_anchors(body: str) -> str:
         return found[1] + found[2] + (f"-{seen[found[2]] - 1}" if seen[found[2]] > 1 else "")
     return re.sub(r'(<h\d id=")([^"]+)', number, body)
 
-# %% ../nbs/42_plain_pages.ipynb #e688c410
+# %% ../nbs/42_plain_pages.ipynb #b255bd04
 def sections(title: str, body: str) -> list[tuple[int, str, str, str]]:
     "Level, anchor, heading and text of each section of a page; the first has no anchor."
-    soup, found = BeautifulSoup(body, "html.parser"), [(1, "", title, [])]
+    bare = re.sub(r"</?span\b[^>]*>", "", body)  # most tags are the colours of code
+    soup, found = BeautifulSoup(bare, "html.parser"), [(1, "", title, [])]
     for junk in soup(["script", "style", "svg", "noscript", "option"]): junk.decompose()
     for node in soup.find_all(["h2", "h3", "p", "li", "pre", "td", "th"]):
         text = " ".join(node.get_text(" " if node.name == "math" else "").split())

@@ -5,7 +5,6 @@ import nbformat, pytest
 import numpy as np
 from mnist_graph_tutorial import __version__, book, site
 from mnist_graph_tutorial.cli import COMMANDS, main, parser
-from mnist_graph_tutorial.data import Mnist
 from mnist_graph_tutorial.manuscript import project
 
 MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
@@ -106,7 +105,7 @@ def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
             if answer is KeyboardInterrupt: raise answer
             return answer
     monkeypatch.setattr(subprocess, "Popen", Server)
-    monkeypatch.setattr(book, "load_mnist", lambda source: seen.update(read=source) or Mnist(None, None, None, "mnist"))
+    monkeypatch.setattr(book, "check_source", lambda source: seen.update(read=source) or "mnist")
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--data", "here", "--device", "cpu", "--", "--no-browser", "--port=9"]) == 3
     assert seen["command"] == [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=9"]

@@ -9,7 +9,7 @@ FLOORS = [
     {"device", "explore", "checks", "exercises", "contact_sheets", "graph_layers"},
     {"data", "inverting", "fingerprint_panels", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
     {"matrix_inverse", "training", "decision_figure", "page_engine", "graph_drawing", "graph_reading", "graph_steps",
-     "plain_pages", "glossary", "readme"},
+     "plain_pages", "glossary", "readme", "execution"},
     {"mnist_net", "draw_a_digit", "graph_folding", "site"},
     {"ideal_images", "pretrained", "workers", "graph_view", "book"},
     {"sessions", "graph_basics", "fingerprints", "scaling_out"},
@@ -66,7 +66,7 @@ def test_rooms_import_only_from_floors_below():
     for module in (ROOT / "mnist_graph_tutorial").glob("[a-z]*.py"):
         for room in set(rooms_imported(module)) - {"__version__"}: assert floor[room] < floor[module.stem], f"{module.stem} imports {room}"
 
-@pytest.mark.parametrize("module", ["data", "explore", "checks", "exercises", "page_engine", "book", "cli"])
+@pytest.mark.parametrize("module", ["data", "explore", "checks", "exercises", "page_engine", "execution", "book", "cli"])
 def test_import_without_tensorflow(module):
     code = f"import mnist_graph_tutorial.{module}, sys; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
