@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DIGESTS', 'MIRRORS', 'NOTICE', 'read_idx', 'parse_idx', 'Split', 'Mnist', 'as_split', 'check_split', 'one_hot',
-           'cache_directory', 'download', 'load_mnist', 'check_source', 'image_grid']
+           'check_all_digits', 'cache_directory', 'download', 'load_mnist', 'check_source', 'image_grid']
 
 # %% ../nbs/12_data.ipynb #8217cfe1
 import gzip, hashlib, http.client, math, os, tempfile, urllib.request, zlib
@@ -67,7 +67,7 @@ class Mnist(NamedTuple):
     test: Split
     name: str
 
-# %% ../nbs/12_data.ipynb #55a75802
+# %% ../nbs/12_data.ipynb #1a4c43a6
 def as_split(
     images: np.ndarray,  # (n, 28, 28) uint8
     labels: np.ndarray,  # (n,) uint8
@@ -100,6 +100,11 @@ def one_hot(labels: np.ndarray) -> np.ndarray:  # (n,) digits -> (n, 10) float32
     "A row of ten for each label: one at the digit, else zeros; `ValueError` for what is no digit."
     _check_digits(labels)
     return np.eye(10, dtype=np.float32)[labels]
+
+def check_all_digits(labels):
+    "`ValueError` where a digit has no image."
+    missing = sorted(set(range(10)) - set(np.asarray(labels).tolist()))
+    if missing: raise ValueError(f"no image of {', '.join(map(str, missing))}; a mean needs one")
 
 # %% ../nbs/12_data.ipynb #dfeba699
 def _find_file(directory: Path, name: str) -> Path:

@@ -6,9 +6,8 @@
 __all__ = ['SIDE', 'DIGIT', 'PAD_SIDE', 'PAD', 'quantise', 'packed', 'packed_images', 'packed_layer', 'probabilities',
            'telling_samples', 'pen_width', 'unit_groups', 'contributions_to', 'pad_scales', 'still', 'DigitPad']
 
-# %% ../nbs/37_page_engine.ipynb #8163c825
+# %% ../nbs/37_page_engine.ipynb #1e7738de
 import base64
-import matplotlib.pyplot as plt
 import numpy as np
 from .data import Split, check_split, load_mnist
 from .explore import figure_html, script_json, static
@@ -87,7 +86,7 @@ def pad_scales(net, split: Split) -> dict:
     numbers = dict(reach=np.quantile(longest, .5), span=np.quantile(np.abs(logits), .999))
     return {name: round(max(float(number), 1e-3), 3) for name, number in numbers.items()}
 
-# %% ../nbs/37_page_engine.ipynb #98262e07
+# %% ../nbs/37_page_engine.ipynb #8d6740f6
 def _group_sums(net, groups: list, image, digit: int) -> list:  # of ten digits, none, and the bias
     "What each group of units adds to the logit of a digit, and its bias; they sum to the logit."
     added = contributions_to(net, image[None], [digit])[0]
@@ -95,6 +94,7 @@ def _group_sums(net, groups: list, image, digit: int) -> list:  # of ten digits,
 
 def _draw_still(net, groups: list, image):
     "The figure of `still`."
+    import matplotlib.pyplot as plt
     logits = np.asarray(net(image[None]))[0]
     winner, rival = logits.argsort()[[-1, -2]]
     colours = {winner: "#2b7bb9", rival: "#c46a00"}
