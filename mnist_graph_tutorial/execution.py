@@ -46,11 +46,8 @@ def environment(
     quiet = dict(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
     return quiet | os.environ | told | ({"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {})
 
-# %% ../nbs/39_execution.ipynb #7b9ddc45
-SHARED = [
-    "tensorflow", "ipykernel.kernelapp", "matplotlib_inline.backend_inline", "ipywidgets",
-    "nbdev.quarto", "nbconvert", "networkx", "sklearn.datasets", "sklearn.manifold",
-]
+# %% ../nbs/39_execution.ipynb #8f233b16
+SHARED = ["tensorflow", "ipykernel.kernelapp", "networkx", "sklearn.datasets", "sklearn.manifold"]
 
 def _forks(env: dict) -> bool:
     "Whether kernels are forked: on Linux, and where no GPU is used."
@@ -63,7 +60,7 @@ def warm_up(env: dict):
     multiprocessing.get_context("forkserver").set_forkserver_preload(SHARED)
     with silent_stderr(), mock.patch.dict(os.environ, env): forkserver.ensure_running()
 
-# %% ../nbs/39_execution.ipynb #2f8bbfc3
+# %% ../nbs/39_execution.ipynb #302a5065
 class _Fork(multiprocessing.context.ForkServerProcess):
     "A fork, with the methods of a `Popen`."
     stdin = stdout = stderr = None
@@ -92,6 +89,8 @@ def _become_kernel(words, env, cwd, log):
     os.chdir(cwd)
     with open(log, "ab") as file: os.dup2(file.fileno(), 2)
     from ipykernel.kernelapp import launch_new_instance
+    from tensorflow.python.ops import logging_ops
+    logging_ops.enable_interactive_logging()
     launch_new_instance([*words, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
 def _end_with_parent():

@@ -153,13 +153,19 @@ def test_a_fork_is_given_what_a_process_of_its_own_would_be(notebook, monkeypatc
         import os, sys
         ours = sorted(name for name in os.environ if name != "JPY_PARENT_PID")
         print(os.getsid(0) == os.getpid(), os.getcwd(), ours, os.environ["ONLY_HERE"], __name__, sys.path[-1])
-        x = 1""", "print('tensorflow' in sys.modules)")
+        x = 1""", "print('tensorflow' in sys.modules)", """
+        import ipywidgets, matplotlib.pyplot as plt, tensorflow as tf
+        from fastcore.imports import IN_NOTEBOOK
+        tf.print("into the notebook", int(IN_NOTEBOOK))
+        plt.plot([1, 2]);""")
     runs = {}
     for forks in (True, False):
         monkeypatch.setattr(execution, "_forks", lambda env: forks and sys.platform == "linux")
         runs[forks] = execute(path, environment("digits", "cpu") | {"ONLY_HERE": "1"})
         assert runs[forks].problem == "" and text(runs[forks], 1) == f"{forks and sys.platform == 'linux'}\n"
     assert text(runs[True], 0) == text(runs[False], 0) and text(runs[True], 0).startswith("True /")
+    assert outputs(runs[True])[2] == outputs(runs[False])[2] and text(runs[True], 2).startswith("into the notebook 1\n")
+    assert "image/png" in outputs(runs[True])[2][1]["data"]
 
 def test_kernels_share_nothing(notebook):
     one = notebook("import tensorflow as tf, numpy as np; tf.my_own = np.my_own = 1; x = 1")
