@@ -5,24 +5,24 @@
 # %% auto #0
 __all__ = ['CORES', 'WORKERS', 'choose', 'save', 'settle_data', 'settle_device', 'run', 'earlier', 'table', 'slowest']
 
-# %% ../nbs/44_book.ipynb #8e9dc179
+# %% ../nbs/44_book.ipynb #e403b78c
 import os, re, shutil, sys, threading, time
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
-# %% ../nbs/44_book.ipynb #df930b25
+# %% ../nbs/44_book.ipynb #4ec418b9
 import nbformat
 from execnb.nbio import nb2str
 
-# %% ../nbs/44_book.ipynb #f5c8fec2
+# %% ../nbs/44_book.ipynb #23df4948
 from .checks import put
 from .data import check_source
 from .execution import (
     Executed, Turns, clock, environment, execute, helpers, warm_up)
-from .manuscript import bare_name, notebooks, project
+from .manuscript import bare_name, notebooks
 from .plain_pages import render
-from .readme import readme, readme_picture
+from .readme import write_readme
 
 # %% ../nbs/44_book.ipynb #b161db20
 def _names_of(path: Path) -> set[str]:
@@ -42,12 +42,11 @@ def choose(
 
 # %% ../nbs/44_book.ipynb #0e9471ae
 def save(executed: list[Executed]):
-    "Write executed notebooks back to where they were read from, and README.md with its picture."
+    "Write executed notebooks back to where they were read from, and README.md."
     for run in executed: put(run.path, nb2str(run.notebook))
-    put(project() / "README.md", readme())
-    if picture := readme_picture()[1]: (project() / "README.png").write_bytes(picture)
+    write_readme()
 
-# %% ../nbs/44_book.ipynb #090ecf8a
+# %% ../nbs/44_book.ipynb #75c41d13
 def settle_data(
     source: str,            # "auto", "mnist", "digits" or a directory
 ) -> tuple[str, str]:       # what the notebooks are told, and the name of what they get
@@ -63,7 +62,7 @@ def settle_device(device: str) -> str:
     use_device(device)
     return describe_device()
 
-# %% ../nbs/44_book.ipynb #527628a5
+# %% ../nbs/44_book.ipynb #00eed098
 def run(
     data: str="auto",  # "auto", "mnist", "digits" or a directory with MNIST's four files
     *,
@@ -115,7 +114,7 @@ def earlier(out: Path) -> dict:
     there = [(path, out / path.name) for path in notebooks() if (out / path.name).is_file()]
     return {path: copy for path, copy in there if code(path) == code(copy)}
 
-# %% ../nbs/44_book.ipynb #0604e137
+# %% ../nbs/44_book.ipynb #abfa13af
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 WORKERS = min(4, CORES)
 
@@ -149,7 +148,7 @@ def _keep(done: Executed, out: Path):
     put(out / done.path.name, nb2str(done.notebook))
     _show_line(f"{bare_name(done.path):<18} {done.cells:>3} cells  {clock(done.seconds)}", end="\n")
 
-# %% ../nbs/44_book.ipynb #4a0f7bb9
+# %% ../nbs/44_book.ipynb #f206772f
 def _show_line(line: str, end: str=""):
     "Show a line in place of the last one; where nobody watches, only finished lines."
     if sys.stdout.isatty(): print(f"\r\x1b[K{line}", end=end, flush=True)
@@ -170,7 +169,7 @@ def table(executed, seconds: float, device: str, data: str, front) -> str:
     ]
     return "\n".join(["", f"device  {device}", f"data    {data}", f"pages   {front}", "", *lines])
 
-# %% ../nbs/44_book.ipynb #20b3cd35
+# %% ../nbs/44_book.ipynb #40c75dfc
 def slowest(executed, count: int=10) -> str:
     "The cells that took longest: notebook, cell, seconds, first line of its code."
     times = [(taken, done, cell) for done in executed for cell, taken in done.times.items()]

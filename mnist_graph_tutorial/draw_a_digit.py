@@ -8,7 +8,8 @@ __all__ = ['crop', 'shares', 'scale', 'start', 'centre', 'normalise_drawing']
 # %% ../nbs/06_draw_a_digit.ipynb #71838007
 # SIDE is 28, the picture's side in pixels; DIGIT is 20, the digit's
 import numpy as np
-from .page_engine import DIGIT, SIDE, DigitPad, quantise
+from .digit_pad import DIGIT, SIDE, DigitPad
+from .page_engine import quantise
 
 # %% ../nbs/06_draw_a_digit.ipynb #f6725a16
 def crop(drawing: np.ndarray) -> np.ndarray:  # (height, width), not blank

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HEADING', 'FOLDS', 'project', 'notebooks', 'bare_name', 'definitions', 'show_exports', 'anchor', 'pandoc_links',
-           'folded', 'processed', 'notebook_links']
+           'folded', 'processed', 'once_a_page', 'notebook_links']
 
 # %% ../nbs/40_manuscript.ipynb #8125e6ea
 import ast, contextlib, html, io, re
@@ -114,6 +114,18 @@ def processed(
     except Exception as e:
         raise ValueError(f"{Path(path).name}: {e}: {e.__cause__}") from None
     return nb
+
+# %% ../nbs/40_manuscript.ipynb #f016ae49
+_ONCE = re.compile(r'<(style|script)\b[^>]*\bdata-once="([^"]+)"[^>]*>.*?</\1>\n?', re.S)
+
+def once_a_page(page: str) -> str:  # HTML
+    "A page without the second and later copies of what it needs once."
+    seen = set()
+    def first(found):
+        if found[2] in seen: return ""
+        seen.add(found[2])
+        return found[0]
+    return _ONCE.sub(first, page)
 
 # %% ../nbs/40_manuscript.ipynb #0b8c77a4
 def notebook_links(path) -> dict[str, str]:

@@ -7,7 +7,7 @@ __all__ = ['STATIC', 'LINE', 'FORMS', 'POLICY', 'SEARCH', 'page_link', 'mathml',
            'split_directions', 'output_html', 'Page', 'read_page', 'unique_anchors', 'sections', 'template', 'render',
            'search_index']
 
-# %% ../nbs/42_plain_pages.ipynb #27a8a8cf
+# %% ../nbs/42_plain_pages.ipynb #9ece36fd
 import base64, contextlib, html, json, re, shutil
 from collections import Counter
 from pathlib import Path
@@ -23,7 +23,7 @@ from pygments.lexers import get_lexer_by_name
 from .card import card_tags, write_card
 from .explore import Progress
 from .manuscript import anchor, bare_name, notebook_links, notebooks
-from .manuscript import processed, project
+from .manuscript import once_a_page, processed, project
 import mnist_graph_tutorial
 
 # %% ../nbs/42_plain_pages.ipynb #08c8a707
@@ -139,7 +139,7 @@ def _cell_html(cell) -> str:
         parts + [f'<div class="output">{output_html(output)}</div>' for output in cell.outputs]
     )
 
-# %% ../nbs/42_plain_pages.ipynb #0eff204a
+# %% ../nbs/42_plain_pages.ipynb #95f1ecc5
 class Page(NamedTuple):
     "What the template has to know about a page."
     path: Path            # the notebook
@@ -154,7 +154,7 @@ def read_page(path) -> Page:
     "A page from a notebook; `ValueError` names the notebook that something is wrong with."
     nb, number = processed(path), re.match(r"\d+", Path(path).name)
     front = nb.frontmatter_
-    try: body = unique_anchors("\n".join(map(_cell_html, nb.cells)))
+    try: body = once_a_page(unique_anchors("\n".join(map(_cell_html, nb.cells))))
     except ValueError as e: raise ValueError(f"{Path(path).name}: {e}") from None
     return Page(Path(path), f"{bare_name(path)}.html", number and int(number[0]), front["title"],
                 front.get("description", ""), body, sections(front["title"], body))

@@ -9,7 +9,8 @@ from mnist_graph_tutorial.data import load_mnist
 from mnist_graph_tutorial.draw_a_digit import DigitPad, crop, normalise_drawing, quantise, shares
 from mnist_graph_tutorial.fingerprints import unit_order
 from mnist_graph_tutorial.mnist_net import MnistNet
-from mnist_graph_tutorial.page_engine import contributions_to, packed, packed_images, packed_layer, pad_scales, pen_width, telling_samples, unit_groups
+from mnist_graph_tutorial.digit_pad import contributions_to, pad_scales, pen_width, telling_samples, unit_groups
+from mnist_graph_tutorial.page_engine import packed, packed_images, packed_layer
 
 @pytest.fixture(scope="module")
 def data(): return load_mnist("digits")
@@ -40,13 +41,17 @@ def test_place_and_size_of_the_sheet_do_not_matter(seed):
     np.testing.assert_allclose(normalise_drawing(np.pad(drawing, ((7, 40), (31, 2)))), image, atol=1e-6)
     np.testing.assert_allclose(normalise_drawing(np.kron(drawing, np.ones((3, 3)))), image, atol=1e-6)
 
+def json_of(pad) -> list:
+    "What a pad's page holds as JSON: the layers of its network, which others may share, and its own data."
+    return [json.loads(text) for text in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', pad._repr_html_(), re.S)]
+
 def test_the_page_gets_the_network_the_samples_and_the_ideal_images(net, data):
     ideals = np.random.default_rng(0).random((10, 784))
-    page = json.loads(re.search(r'<script type="application/json">(.*?)</script>', DigitPad(net, data.test, ideals)._repr_html_(), re.S)[1])
+    layers, page = json_of(DigitPad(net, data.test, ideals))
     numbers = lambda text, kind: np.frombuffer(base64.b64decode(text), kind)
     np.testing.assert_allclose(numbers(page["ideals"], np.uint8) / 255, ideals.ravel(), atol=1 / 255)
     np.testing.assert_allclose(numbers(page["samples"], np.uint8) / 255, telling_samples(net, data.test).ravel(), atol=1 / 255)
-    for layer, weights, biases in zip(page["layers"], (net.w1, net.w2), (net.b1, net.b2)):
+    for layer, weights, biases in zip(layers, (net.w1, net.w2), (net.b1, net.b2)):
         whole = numbers(layer["weights"], np.int8).reshape(weights.shape) * numbers(layer["scales"], "<f4")
         np.testing.assert_allclose(whole, weights, atol=np.abs(weights).max() / 127)
         assert np.array_equal(numbers(layer["biases"], "<f4"), biases)
@@ -150,14 +155,13 @@ class NumpyNet:
     def __call__(self, images): return self.hidden(images) @ self.w2 + self.b2
 
 def test_the_engine_takes_any_network(net, data):
-    page = lambda pad: re.search(r'<script type="application/json">(.*?)</script>', pad._repr_html_(), re.S)[1]
     plain = NumpyNet(net)
-    ours, theirs = json.loads(page(DigitPad(net, data.test))), json.loads(page(DigitPad(plain, data.test)))
-    assert ours["layers"] == theirs["layers"] and ours["samples"] == theirs["samples"] and ours["units"] == theirs["units"]
+    (ours_net, ours), (theirs_net, theirs) = (json_of(DigitPad(each, data.test)) for each in (net, plain))
+    assert ours_net == theirs_net and ours["samples"] == theirs["samples"] and ours["units"] == theirs["units"]
     assert pad_scales(plain, data.test) == pytest.approx(pad_scales(net, data.test), abs=2e-3)
 
 def test_the_engine_needs_no_tensorflow():
-    code = "import mnist_graph_tutorial.page_engine, sys; sys.exit('tensorflow' in sys.modules)"
+    code = "import mnist_graph_tutorial.digit_pad, sys; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 def test_numbers_come_back_from_their_text():

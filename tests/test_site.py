@@ -1,5 +1,5 @@
 """Every page of the plain edition, as a file and in the browser; and what is done to Quarto's pages."""
-import contextlib, functools, gzip, http.server, json, os, re, shutil, stat, subprocess, sys, textwrap, threading
+import contextlib, functools, gzip, http.server, json, os, re, shutil, stat, subprocess, sys, textwrap, threading, urllib.request
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 import nbformat, pytest, yaml
@@ -10,6 +10,7 @@ from mnist_graph_tutorial.card import CARD
 from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
 from mnist_graph_tutorial.plain_pages import render
 from mnist_graph_tutorial.site import build_site, post_render, without_strangers
+from nbdev.config import get_config
 from PIL import Image
 
 PAGES = [f"{bare_name(path)}.html" for path in notebooks()] + ["search.html"]
@@ -422,6 +423,39 @@ def published(tmp_path_factory):
 @in_both_themes
 def test_published_page_is_silent_and_its_widgets_answer(page, dark, published, chromium, axe):
     with visit(chromium, f"{published}/{page}", dark=dark) as tab:
+        paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, re.findall(r"\d+", paper)[:3])) < 200) == dark
         use_widgets(tab)
         serious = [finding for finding in axe_findings(tab, axe) if "(serious)" in finding or "(critical)" in finding]
         assert serious == []
+
+@pytest.mark.parametrize("page", PAGES[:-1])
+def test_published_page_shows_all_its_code_and_fits_a_phone(page, published, chromium):
+    with visit(chromium, f"{published}/{page}", width=1280) as tab:
+        cut = tab.evaluate("""[...document.querySelectorAll("div.sourceCode:not(details div)")]
+            .filter(box => box.scrollWidth > box.clientWidth + 1 && !box.innerText.split("\\n").some(line => line.length > 100))
+            .map(box => box.innerText.slice(0, 200))""")
+        assert cut == []
+        small = tab.evaluate("""[...document.querySelectorAll("main pre code")]
+            .filter(code => parseFloat(getComputedStyle(code).fontSize) < 13).length""")
+        assert small == 0
+    with visit(chromium, f"{published}/{page}", width=360, height=800, is_mobile=True) as tab:
+        tab.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true })")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+
+def test_published_pages_lead_to_each_other_wherever_they_lie(published):
+    home = f"{get_config().doc_host}{get_config().doc_baseurl}"
+    for page in PAGES[:-1]:
+        text = urllib.request.urlopen(f"{published}/{page}").read().decode()
+        assert f'href="{home}' not in text and 'rel="icon"' in text
+
+def test_nbdevs_own_commands_leave_the_tree_as_it_is(tmp_path):
+    "What a user of nbdev types, with Quarto where it is."
+    if not shutil.which("quarto"): pytest.skip("quarto is not on the PATH")
+    copy = tmp_path / "project"
+    left_out = shutil.ignore_patterns(".git", ".venv*", "_book", "_site", "_docs", "_proc", "__pycache__", ".pytest_cache")
+    shutil.copytree(project(), copy, symlinks=True, ignore=left_out)
+    files = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    for command in ("nbdev_export", "nbdev_clean", "nbdev_readme", "nbdev_docs"):
+        subprocess.run([Path(sys.executable).parent / command], cwd=copy, check=True, env=os.environ | {"PYTHONPATH": str(copy)})
+    assert [path for path, content in files.items() if path.read_bytes() != content] == []

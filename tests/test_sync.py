@@ -8,8 +8,8 @@ NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 FLOORS = [
     {"checks"},
     {"device", "explore", "exercises", "contact_sheets", "graph_layers"},
-    {"data", "inverting", "fingerprint_panels", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
-    {"matrix_inverse", "training", "decision_figure", "page_engine", "graph_drawing", "graph_reading", "graph_steps",
+    {"data", "inverting", "fingerprint_panels", "page_engine", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
+    {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_reading", "graph_steps",
      "plain_pages", "glossary", "readme", "execution"},
     {"mnist_net", "draw_a_digit", "graph_folding", "site"},
     {"ideal_images", "pretrained", "workers", "graph_view", "book"},
@@ -72,7 +72,7 @@ def imported_by(module: str) -> set[str]:
     code = f"import mnist_graph_tutorial.{module}, sys; print(*sys.modules)"
     return set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
 
-@pytest.mark.parametrize("module", ["data", "explore", "checks", "exercises", "page_engine", "draw_a_digit", "cli"])
+@pytest.mark.parametrize("module", ["data", "explore", "checks", "exercises", "page_engine", "digit_pad", "draw_a_digit", "cli"])
 def test_import_without_what_only_some_need(module):
     assert imported_by(module) & {"tensorflow", "keras", "matplotlib", "PIL", "sklearn", "scipy", "nbdev", "IPython"} == set()
 

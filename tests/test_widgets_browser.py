@@ -159,7 +159,7 @@ def reader():
 @pytest.fixture(scope="module")
 def pad(reader, tmp_path_factory):
     "A page with a pad whose ideal images are the mean images, and a second pad without any."
-    from mnist_graph_tutorial.page_engine import DigitPad
+    from mnist_graph_tutorial.digit_pad import DigitPad
     data, net = reader
     means = np.stack([data.train.images[data.train.labels == k].mean(axis=0) for k in range(10)])
     return page_file(tmp_path_factory.mktemp("pad"), DigitPad(net, data.test, means)._repr_html_(),
@@ -323,7 +323,7 @@ def number(text) -> float: return float(text.replace("\u2212", "-"))
 @pytest.mark.parametrize("digit", range(10))
 def test_the_strips_say_where_the_two_largest_logits_come_from(chromium, pad, reader, digit):
     "Bar by bar, group by group, as Python has it; the sums in words make the logit that is shown."
-    from mnist_graph_tutorial.page_engine import contributions_to, pad_scales, unit_groups
+    from mnist_graph_tutorial.digit_pad import contributions_to, pad_scales, unit_groups
     data, net = reader
     image, groups = data.test.images[data.test.labels == digit][:1], unit_groups(net, data.test)
     with visit(chromium, pad) as page:

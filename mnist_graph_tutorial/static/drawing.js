@@ -1,0 +1,153 @@
+// A sheet to draw on, and what MNIST would have made of the drawing: a picture of 28x28 pixels.
+globalThis.mgtDrawing = (() => {
+  const SIDE = 28, DIGIT = 20;   // pixels: MNIST's picture, and the square that its digits fill
+  const SHEET = 140;             // the sheet in units of its own
+  const {element, button, ink} = globalThis.mgtFace;
+
+  // ---- from a drawing to what MNIST would have made of it ----------------------------------------------------------
+
+  // How `length` pixels share out among `count` wider or narrower ones: a row of shares, summing to 1, for each.
+  function shares(length, count) {
+    const step = length / count;
+    return Array.from({length: count}, (_, k) => Array.from({length}, (_, i) =>
+      Math.max(0, Math.min((k + 1) * step, i + 1) - Math.max(k * step, i)) / step));
+  }
+
+  const product = (a, b) => a.map((row) => {
+    const sums = b[0].map(() => 0);
+    row.forEach((value, i) => { if (value !== 0) b[i].forEach((other, j) => { sums[j] += value * other; }); });
+    return sums;
+  });
+  const transposed = (a) => a[0].map((_, j) => a.map((row) => row[j]));
+
+  function crop(rows) {
+    const inked = (lines) => lines.map((line) => line.some((value) => value > 0));
+    const down = inked(rows), across = inked(transposed(rows));
+    return rows.slice(down.indexOf(true), down.lastIndexOf(true) + 1)
+      .map((row) => row.slice(across.indexOf(true), across.lastIndexOf(true) + 1));
+  }
+
+  // Where a line of ink begins in the picture, so that its centre of mass lies at the picture's middle.
+  function start(ink) {
+    const mass = ink.reduce((a, b) => a + b), moment = ink.reduce((sum, value, i) => sum + value * i, 0);
+    return Math.min(Math.max(Math.floor(SIDE / 2 - moment / mass + 0.5 + 1e-9), 0), SIDE - ink.length);
+  }
+
+  // Rows of numbers from 0 to 1 -> a picture of 28x28: cropped, scaled to 20x20, centred by mass. Null where all is blank.
+  function normalise(rows) {
+    if (!rows.some((row) => row.some((value) => value > 0))) return null;
+    const digit = crop(rows), height = digit.length, width = digit[0].length, longer = Math.max(height, width);
+    const size = (length) => Math.max(1, Math.floor(DIGIT * length / longer + 0.5));
+    const small = product(product(shares(height, size(height)), digit), transposed(shares(width, size(width))));
+    const sum = (values) => values.reduce((a, b) => a + b), image = new Float32Array(SIDE * SIDE);
+    const top = start(small.map(sum)), left = start(transposed(small).map(sum));
+    small.forEach((row, y) => image.set(row, (top + y) * SIDE + left));
+    return image;
+  }
+
+  // ---- the sheet -----------------------------------------------------------------------------------------------------
+
+  function inked(image) {
+    const canvas = element("canvas", {width: SIDE, height: SIDE}), context = canvas.getContext("2d");
+    const pixels = context.createImageData(SIDE, SIDE);
+    image.forEach((value, k) => pixels.data.set(ink(value), 4 * k));
+    context.putImageData(pixels, 0, 0);
+    return canvas;
+  }
+
+  function paint(canvas, strokes, pen, sample) {
+    const context = canvas.getContext("2d", {willReadFrequently: true});
+    context.setTransform(canvas.width / SHEET, 0, 0, canvas.width / SHEET, 0, 0);
+    context.clearRect(0, 0, SHEET, SHEET);
+    const style = {lineWidth: pen, lineCap: "round", lineJoin: "round", strokeStyle: "#000", imageSmoothingEnabled: false};
+    Object.assign(context, style);
+    if (sample) context.drawImage(inked(sample.image), 0, 0, SHEET, SHEET);
+    for (const points of strokes) {
+      context.beginPath();
+      context.moveTo(points[0][0] - 0.01, points[0][1]);  // a dot is a line, too
+      for (const point of points) context.lineTo(...point);
+      context.stroke();
+    }
+    return context;
+  }
+
+  // What the pen left, as rows of numbers from 0 to 1.
+  function inkOf(strokes, pen) {
+    const {data} = paint(element("canvas", {width: SHEET, height: SHEET}), strokes, pen).getImageData(0, 0, SHEET, SHEET);
+    return Array.from({length: SHEET}, (_, y) => Array.from({length: SHEET}, (_, x) => data[4 * (y * SHEET + x) + 3] / 255));
+  }
+
+  // A sheet for mouse, pen and finger. `change(image, sample, drawing)` is called in the next frame after each change: with
+  // the 784 numbers (null where all is blank), with the sample that was laid there (null where something was drawn), and
+  // with whether the pen is still down. `show(sample)` lays {image, name} there; Clear and Undo are buttons.
+  function sheet({pen, change}) {
+    const past = [];  // what Undo goes back to
+    let strokes = [], sample = null, pointer = null, due = 0;
+    const canvas = element("canvas", {width: 4 * SHEET, height: 4 * SHEET, role: "img"});
+    const hint = element("span", {className: "mgt-hint", textContent: "Write a digit here"});
+
+    const frame = () => {
+      due = 0;
+      const image = sample ? sample.image : normalise(inkOf(strokes, pen));
+      paint(canvas, strokes, pen, sample);
+      hint.hidden = image !== null;
+      canvas.ariaLabel = sample ? sample.name : image ? "What you wrote" : "Empty: write a digit here";
+      change(image, sample, pointer !== null);
+    };
+    const update = () => { due ||= requestAnimationFrame(frame); };
+    const set = (newStrokes, newSample) => {
+      [strokes, sample, pointer] = [newStrokes, newSample, null];  // a stroke under way ends here
+      update();
+    };
+    const become = (newStrokes, newSample = null) => {
+      past.push([strokes, sample]);
+      set(newStrokes, newSample);
+    };
+    const clear = () => { if (sample || strokes.length) become([]); };
+    const undo = () => { if (past.length) set(...past.pop()); };
+
+    const point = ({clientX, clientY}) => {
+      const {left, top, width} = canvas.getBoundingClientRect();
+      return [(clientX - left) * SHEET / width, (clientY - top) * SHEET / width];
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      if (pointer !== null || event.button !== 0) return;
+      event.preventDefault();
+      become([...strokes, [point(event)]]);
+      pointer = event.pointerId;
+      canvas.setPointerCapture(pointer);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.pointerId !== pointer) return;
+      strokes.at(-1).push(...(event.getCoalescedEvents?.() ?? [event]).map(point));
+      update();
+    });
+    const lift = (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      update();
+    };
+    canvas.addEventListener("pointerup", lift);
+    canvas.addEventListener("pointercancel", lift);
+
+    update();
+    return {node: element("div", {className: "mgt-draw"}, canvas, hint), show: (laid) => become([], laid),
+      buttons: [button("Clear", clear), button("Undo", undo)], get sample() { return sample; }};
+  }
+
+  // A row of ten buttons that lay test images on a sheet, again for another. `samples`: base64 of bytes, ten digits in turn.
+  function samplesFor(laid, samples) {
+    const {bytes, PIXELS} = globalThis.mgtEngine, pixels = Float32Array.from(bytes(samples), (value) => value / 255);
+    const each = pixels.length / 10 / PIXELS, image = (at) => pixels.subarray(at * PIXELS, (at + 1) * PIXELS);
+    const take = (digit) => {
+      const k = laid.sample?.digit === digit ? (laid.sample.k + 1) % each : 0;
+      laid.show({digit, k, image: image(digit * each + k), name: `test image ${k + 1} of ${each} of a ${digit}`});
+    };
+    const digits = Array.from({length: 10}, (_, digit) => button(digit, () => take(digit), `Test image of a ${digit}`));
+    const node = element("div", {className: "mgt-samples", role: "group", ariaLabel: "Test images"},
+      element("span", {textContent: "or take a test image, again for another:"}), ...digits);
+    return {node, take, image};
+  }
+
+  return {normalise, sheet, samplesFor};
+})();
