@@ -15,11 +15,12 @@ from pathlib import Path
 import nbformat
 from execnb.nbio import nb2str
 
-# %% ../nbs/44_book.ipynb #23df4948
+# %% ../nbs/44_book.ipynb #97464cab
 from .checks import put
 from .data import check_source
-from .execution import (
-    Executed, Turns, clock, environment, execute, helpers, warm_up)
+from mnist_graph_tutorial.execution import (
+    Executed, Turns, clock, environment, execute, helpers, may_use_gpu,
+    warm_up)
 from .manuscript import bare_name, notebooks
 from .plain_pages import render
 from .readme import write_readme
@@ -114,7 +115,7 @@ def earlier(out: Path) -> dict:
     there = [(path, out / path.name) for path in notebooks() if (out / path.name).is_file()]
     return {path: copy for path, copy in there if code(path) == code(copy)}
 
-# %% ../nbs/44_book.ipynb #abfa13af
+# %% ../nbs/44_book.ipynb #9c7be1a1
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 WORKERS = min(4, CORES)
 
@@ -130,7 +131,7 @@ def _run_each(paths, env, out) -> list[Executed]:
         try: return execute(path, env, partial(report, path), turns=turns)
         finally: lines.pop(path, None)
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(1 if may_use_gpu(env) else WORKERS) as pool:
         jobs = [pool.submit(run_one, path) for path in paths]
         try:
             for job in jobs:
