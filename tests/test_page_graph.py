@@ -1,0 +1,370 @@
+"""Graphs that run in the page, against TensorFlow: every operation over shapes and values, whole graphs, and the figure itself."""
+import json, re
+import numpy as np
+import pytest
+from browser import axe_findings, page_file, visit
+from mnist_graph_tutorial.explore import static
+from mnist_graph_tutorial.graph_reading import read_function
+from mnist_graph_tutorial.graph_steps import captions, gapped_captions
+from mnist_graph_tutorial.graph_values import all_values, array_text
+from mnist_graph_tutorial.graph_view import graph_of
+from mnist_graph_tutorial.page_graph import graph_program
+import tensorflow as tf
+
+raw, rng = tf.raw_ops, np.random.default_rng(0)
+ODD = np.float32([-np.inf, -2.5, -1, -.5, -0., 0, .3, .5, 1, 1.5, 2.5, 40, np.inf, np.nan])
+REAL = [ODD, np.float32(.7), rng.normal(0, 2, (2, 3)).astype(np.float32), rng.normal(0, 2, (2, 1, 3)), np.zeros((0, 3), np.float32)]
+WHOLE = [np.int32([-7, -3, -1, 1, 2, 9]), np.int64([[-5, 4], [3, -2]])]
+def normal(*shape): return rng.normal(0, 1.5, shape).astype(np.float32)
+def whole(*shape, low=0, high=9): return rng.integers(low, high, shape).astype(np.int32)
+
+UNARY = {name: [(lambda x, op=getattr(raw, name): op(x=x), (x,)) for x in REAL]
+         for name in "Neg Abs Sign Exp Expm1 Log Log1p Sqrt Rsqrt Square Reciprocal Inv Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Sigmoid "
+                     "Floor Ceil Round Rint IsNan IsInf IsFinite".split()}
+for name in "Neg Abs Sign Square".split(): UNARY[name] += [(UNARY[name][0][0], (x,)) for x in WHOLE]
+for name in "Relu Relu6 Elu Softplus LeakyRelu".split():
+    UNARY[name] = [(lambda x, op=getattr(raw, name): op(features=x), (x,)) for x in REAL]
+UNARY["LeakyRelu"].append((lambda x: raw.LeakyRelu(features=x, alpha=.05), (ODD,)))
+UNARY["LogicalNot"] = [(lambda x: raw.LogicalNot(x=x), (np.array([True, False]),))]
+
+PAIRS = [(normal(2, 3), normal(2, 3)), (normal(2, 3), normal(3)), (normal(4, 1), normal(1, 3)), (normal(2, 1, 3), np.float32(.5)),
+         (ODD[1:12].reshape(-1, 1), ODD[1:12]), (rng.normal(size=(2, 2)), rng.normal(size=2)), (np.zeros((0, 3), np.float32), normal(3))]
+WHOLES = [(whole(2, 3, low=-9), np.int32([2, -3, 4])), (np.int64([[7], [-7]]), np.int64([2, -2, 3]))]
+def pairs(name, *more, without=(), real=PAIRS):
+    def call(x, y): return getattr(raw, name)(x=x, y=y)
+    return [(call, pair) for pair in [*real, *more]]
+BOTH = "Add AddV2 Sub Mul Maximum Minimum SquaredDifference FloorDiv FloorMod Less LessEqual Greater GreaterEqual Equal NotEqual".split()
+BINARY = {name: pairs(name, *WHOLES) for name in BOTH}
+BINARY |= {name: pairs(name) for name in "RealDiv Div MulNoNan DivNoNan Xdivy Xlogy Atan2".split()}
+BINARY |= {name: pairs(name, real=WHOLES) for name in ("TruncateDiv", "TruncateMod")}
+BINARY["Div"] += pairs("Div", real=WHOLES)
+BINARY["Mod"] = pairs("Mod", *WHOLES, real=[])
+BINARY["Pow"] = pairs("Pow", (whole(2, 3, low=-3, high=4), np.int32([0, 1, 3])), (np.float32([[-2], [0], [3]]), np.float32([0, 1, 2, .5, -1])), real=PAIRS[:4])
+TRUTHS = np.array([[True], [False]]), np.array([True, False])
+BINARY |= {name: pairs(name, real=[TRUTHS]) for name in ("LogicalAnd", "LogicalOr")}
+GRADIENTS = {name: [(lambda y, dy, op=getattr(raw, name): op(y=y, dy=dy), pair) for pair in (PAIRS[0], PAIRS[5][:1] * 2)]
+             for name in "TanhGrad SigmoidGrad SqrtGrad RsqrtGrad ReciprocalGrad InvGrad".split()}
+GRADIENTS |= {name: [(lambda g, x, op=getattr(raw, name): op(gradients=g, features=x), (normal(2, 3) * 3, normal(2, 3) * 3)),
+                     (lambda g, x, op=getattr(raw, name): op(gradients=g, features=x), (np.float32([1, 1, 1]), np.float32([0, 6, -1])))]
+              for name in "ReluGrad Relu6Grad LeakyReluGrad SoftplusGrad".split()}
+GRADIENTS["EluGrad"] = [(lambda g, y: raw.EluGrad(gradients=g, outputs=y), (normal(4), np.float32([-.9, -.1, 0, 2])))]
+
+AXES = [((2, 3), [0], False), ((2, 3), [1], True), ((2, 3, 4), [0, 2], False), ((2, 3, 4), [-1], True), ((5,), [0], False),
+        ((2, 3), [0, 1], False), ((2, 3), [], False)]
+REDUCTIONS = {name: [(lambda x, axes=axes, keep=keep, op=getattr(raw, name): op(input=x, axis=np.int32(axes), keep_dims=keep), (normal(*shape),))
+                     for shape, axes, keep in AXES] for name in "Sum Mean Prod Max Min EuclideanNorm".split()}
+for name in "Sum Prod Max Min".split():
+    REDUCTIONS[name].append((lambda x, op=getattr(raw, name): op(input=x, axis=1), (whole(3, 4, low=-4),)))
+REDUCTIONS |= {name: [(lambda x, op=getattr(raw, name): op(input=x, axis=0), (np.array([[True, False], [True, True]]),))] for name in ("All", "Any")}
+
+def some(*calls): return list(calls)
+def constant(value): return lambda x: tf.constant(value)
+X, ROW, LOGITS = normal(3, 4), normal(4), np.float32([[1, 2, 3], [100, -100, 0], [.5, .5, .5]])
+OTHERS = dict(
+    AddN=some((lambda x, y, z: raw.AddN(inputs=[x, y, z]), (X, X, X))),
+    Select=some((lambda c, x, y: raw.Select(condition=c, x=x, y=y), (X > 0, X, -X)),
+                (lambda c, x, y: raw.Select(condition=c, x=x, y=y), (np.array([True, False, True]), X, -X))),
+    SelectV2=some((lambda c, x, y: raw.SelectV2(condition=c, t=x, e=y), (X[:, :1] > 0, X, ROW))),
+    ClipByValue=some((lambda x: raw.ClipByValue(t=x, clip_value_min=-.5, clip_value_max=.5), (X,))),
+    L2Loss=some((lambda x: raw.L2Loss(t=x), (X,))),
+    Cast=some(*((lambda x, to=to: raw.Cast(x=x, DstT=to), (x,)) for x, to in [
+        (X, tf.int32), (X, tf.float64), (X, tf.bool), (whole(3), tf.float32), (X > 0, tf.float32), (X > 0, tf.int32), (np.float64([.1, 1e-3]), tf.float32),
+        (whole(3, low=-3), tf.bool), (np.int32([1, 200]), tf.uint8), (np.int64([3]), tf.int32)])),
+    ArgMax=some((lambda x: raw.ArgMax(input=x, dimension=1), (X,)), (lambda x: raw.ArgMax(input=x, dimension=0, output_type=tf.int32), (np.float32([[1, 2], [1, 0]]),))),
+    ArgMin=some((lambda x: raw.ArgMin(input=x, dimension=-1), (X,))),
+    Cumsum=some(*((lambda x, e=e, r=r: raw.Cumsum(x=x, axis=1, exclusive=e, reverse=r), (normal(2, 4, 3),)) for e in (False, True) for r in (False, True))),
+    Cumprod=some((lambda x: raw.Cumprod(x=x, axis=-1), (X,))),
+    MatMul=some(*((lambda x, y, a=a, b=b: raw.MatMul(a=x, b=y, transpose_a=a, transpose_b=b), (normal(*((4, 3) if a else (3, 4))), normal(*((2, 4) if b else (4, 2)))))
+                  for a in (False, True) for b in (False, True)), (lambda x, y: raw.MatMul(a=x, b=y), (whole(2, 3), whole(3, 2)))),
+    BatchMatMul=some((lambda x, y: raw.BatchMatMul(x=x, y=y, adj_y=True), (normal(2, 3, 4), normal(2, 5, 4)))),
+    BatchMatMulV2=some((lambda x, y: raw.BatchMatMulV2(x=x, y=y), (normal(2, 1, 3, 4), normal(5, 4, 2))), (lambda x, y: raw.BatchMatMulV2(x=x, y=y, adj_x=True), (normal(4, 3), normal(6, 4, 2)))),
+    BatchMatMulV3=some((lambda x, y: raw.BatchMatMulV3(x=x, y=y, Tout=tf.float32), (normal(2, 3, 4), normal(4, 2)))),
+    BiasAdd=some((lambda x, b: raw.BiasAdd(value=x, bias=b), (X, ROW))), BiasAddGrad=some((lambda x: raw.BiasAddGrad(out_backprop=x), (normal(2, 3, 4),))),
+    Reshape=some((lambda x: raw.Reshape(tensor=x, shape=[2, -1]), (X,)), (lambda x: raw.Reshape(tensor=x, shape=[]), (normal(1, 1),))),
+    ExpandDims=some(*((lambda x, d=d: raw.ExpandDims(input=x, axis=d), (X,)) for d in (0, 1, 2, -1, -2))),
+    Squeeze=some((lambda x: raw.Squeeze(input=x), (normal(1, 3, 1),)), (lambda x: raw.Squeeze(input=x, axis=[-1]), (normal(1, 3, 1),))),
+    Tile=some((lambda x: raw.Tile(input=x, multiples=[2, 3]), (X,)), (lambda x: raw.Tile(input=x, multiples=[2, 0]), (X,))),
+    BroadcastTo=some((lambda x: raw.BroadcastTo(input=x, shape=[2, 3, 4]), (normal(3, 1),))),
+    Transpose=some((lambda x: raw.Transpose(x=x, perm=[2, 0, 1]), (normal(2, 3, 4),)), (lambda x: raw.Transpose(x=x, perm=[1, 0]), (X,))),
+    Pack=some(*((lambda x, y, d=d: raw.Pack(values=[x, y], axis=d), (X, -X)) for d in (0, 1, -1))),
+    Unpack=some(*((lambda x, d=d, n=n: raw.Unpack(value=x, num=n, axis=d), (X,)) for d, n in ((0, 3), (1, 4), (-2, 3)))),
+    Split=some((lambda x: raw.Split(axis=1, value=x, num_split=2), (X,))), SplitV=some((lambda x: raw.SplitV(value=x, size_splits=[1, -1], axis=0, num_split=2), (X,))),
+    ConcatV2=some((lambda x, y: raw.ConcatV2(values=[x, y], axis=0), (X, normal(1, 4))), (lambda x, y: raw.ConcatV2(values=[x, y, x], axis=-1), (X, normal(3, 1)))),
+    Slice=some((lambda x: raw.Slice(input=x, begin=[1, 0], size=[-1, 2]), (X,))),
+    StridedSlice=some(*((lambda x, f=f: f(x), (normal(4, 5, 2),)) for f in (
+        lambda x: x[1:], lambda x: x[-1], lambda x: x[:, 1:-1], lambda x: x[::-1], lambda x: x[3:0:-2, 1], lambda x: x[..., 0], lambda x: x[:, None, 2:],
+        lambda x: x[1, ..., None, -1], lambda x: x[2:2], lambda x: x[-9:9:2]))),
+    StridedSliceGrad=some(*((lambda dy, x, f=f: tf.gradients(f(x), x, dy)[0], (dy, normal(4, 5))) for f, dy in (
+        (lambda x: x[1:], normal(3, 5)), (lambda x: x[:, ::-2], normal(4, 3)), (lambda x: x[2], normal(5)), (lambda x: x[None, :, 1], normal(1, 4))))),
+    Gather=some((lambda x, k: raw.Gather(params=x, indices=k), (X, np.int32([2, 0, 2])))),
+    GatherV2=some(*((lambda x, k, d=d: raw.GatherV2(params=x, indices=k, axis=d), (X, k)) for d, k in ((0, np.int32([[2, 0], [1, 1]])), (1, np.int32(3)), (-1, np.int64([0]))))),
+    UnsortedSegmentSum=some((lambda x, k: raw.UnsortedSegmentSum(data=x, segment_ids=k, num_segments=4), (X, np.int32([2, 0, 2])))),
+    Pad=some((lambda x: raw.Pad(input=x, paddings=[[1, 0], [0, 2]]), (X,))), PadV2=some((lambda x: raw.PadV2(input=x, paddings=[[1, 1], [0, 2]], constant_values=7.), (X,))),
+    ReverseV2=some((lambda x: raw.ReverseV2(tensor=x, axis=[0, -1]), (normal(2, 3, 4),))), InvertPermutation=some((lambda x: raw.InvertPermutation(x=x), (np.int32([2, 0, 1]),))),
+    Fill=some((lambda x: raw.Fill(dims=[2, 3], value=x), (np.float32(.1),))), Range=some((lambda x: raw.Range(start=0, limit=x, delta=3), (np.int32(10),)), (lambda x: raw.Range(start=1., limit=x, delta=-.3), (np.float32(-1),))),
+    LinSpace=some((lambda x: raw.LinSpace(start=x, stop=1., num=7), (np.float32(-1),)), (lambda x: raw.LinSpace(start=x, stop=1., num=1), (np.float32(-1),))),
+    OneHot=some(*((lambda k, d=d: raw.OneHot(indices=k, depth=4, on_value=1., off_value=0., axis=d), (np.int32([[0, 3], [9, -1]]),)) for d in (-1, 0, 1))),
+    ZerosLike=some((lambda x: raw.ZerosLike(x=x), (X,))), OnesLike=some((lambda x: raw.OnesLike(x=x), (X,))),
+    Shape=some((lambda x: raw.Shape(input=x), (X,))), ShapeN=some((lambda x, y: raw.ShapeN(input=[x, y]), (X, ROW))), Size=some((lambda x: raw.Size(input=x), (X,))), Rank=some((lambda x: raw.Rank(input=x), (X,))),
+    BroadcastGradientArgs=some(*((lambda x, y: raw.BroadcastGradientArgs(s0=x, s1=y), (np.int32(x), np.int32(y))) for x, y in (
+        ([2, 3], [3]), ([3], [2, 3]), ([2, 1], [1, 3]), ([], [2]), ([2, 3], [2, 3]), ([1], [1]), ([1, 3], [3])))),
+    Softmax=some((lambda x: raw.Softmax(logits=x), (LOGITS,)), (lambda x: raw.Softmax(logits=x), (normal(2, 3, 4),))),
+    LogSoftmax=some((lambda x: raw.LogSoftmax(logits=x), (LOGITS,))),
+    SoftmaxCrossEntropyWithLogits=some((lambda x, y: raw.SoftmaxCrossEntropyWithLogits(features=x, labels=y), (LOGITS, np.float32([[0, 0, 1], [.5, .5, 0], [1, 0, 0]])))),
+    SparseSoftmaxCrossEntropyWithLogits=some((lambda x, y: raw.SparseSoftmaxCrossEntropyWithLogits(features=x, labels=y), (LOGITS, np.int32([0, 2, 1])))),
+    Identity=some((lambda x: raw.Identity(input=x), (X,))), IdentityN=some((lambda x, y: raw.IdentityN(input=[x, y]), (X, ROW))), StopGradient=some((lambda x: raw.StopGradient(input=x), (X,))),
+    PreventGradient=some((lambda x: raw.PreventGradient(input=x), (X,))), Snapshot=some((lambda x: raw.Snapshot(input=x), (X,))), EnsureShape=some((lambda x: raw.EnsureShape(input=x, shape=[3, 4]), (X,))),
+    Const=some(*((constant(c), (X,)) for c in ([[1, 2], [3, 4]], [[0., 0.], [0., 0.]], [True, False], [.1, np.inf, -np.inf, np.nan]))))
+
+CASES = [(f"{name}-{k}", name, *case) for table in (UNARY, BINARY, GRADIENTS, REDUCTIONS, OTHERS) for name, cases in table.items() for k, case in enumerate(cases)]
+
+# ---- running programs in a browser -----------------------------------------------------------------------------------
+
+RUN = """runs => runs.map(({program, changes, times}) => {
+  const {run, whyNot, written, textOf} = mgtGraph, why = whyNot(program);
+  if (why) return {why};
+  let values = program.feeds.map((feed, k) => written({...feed, ...(changes[k] ?? {})})), done;
+  const plain = (x) => ({shape: x.shape, values: [...x.data].map(String), text: textOf(x)});
+  try {
+    for (let time = 0; time < times; time++) { done = run(program, values); values = done.after; }
+    return {outputs: program.graphs[0].outputs.map((k) => plain(done.tensors[k])), after: values.map(plain)};
+  } catch (error) { return {error: error.message}; }
+})"""
+
+@pytest.fixture(scope="module")
+def runs(chromium, tmp_path_factory):
+    "Runs programs in a page: a list of (program, numbers for feeds by their position, how often)."
+    with visit(chromium, page_file(tmp_path_factory.mktemp("graph"), f"<script>{static('graph_operations.js')}</script>")) as page:
+        page.set_default_timeout(120_000)
+        yield lambda *asked: page.evaluate(RUN, [dict(program=program, changes={k: dict(values=np.ravel(v).tolist()) for k, v in changes.items()}, times=times)
+                                                 for program, changes, times in asked])
+
+def traced(fn, inputs):
+    "A function's concrete function and program."
+    given = [tf.constant(value) for value in inputs]
+    concrete = tf.function(fn, autograph=False).get_concrete_function(*given)
+    reading = read_function(concrete)
+    return concrete, graph_program(concrete, reading, reading.finished(), all_values(concrete, (given, {})))
+
+def array(found, dtype) -> np.ndarray:
+    "What a page hands out as an array."
+    numbers = [float(text.replace("Infinity", "inf")) for text in found["values"]]
+    return np.array(numbers, np.float64).reshape(found["shape"]).astype(dtype)
+
+def same(found, expected, **tolerance):
+    "Whether what a page hands out is what TensorFlow does."
+    expected = [np.asarray(value) for value in tf.nest.flatten(expected)]
+    assert len(found) == len(expected)
+    for mine, theirs in zip(found, expected):
+        assert tuple(mine["shape"]) == theirs.shape
+        if theirs.dtype.kind == "f": np.testing.assert_allclose(array(mine, theirs.dtype), theirs, **dict(rtol=1e-5, atol=1e-6) | tolerance)
+        else: np.testing.assert_array_equal(array(mine, theirs.dtype), theirs)
+
+@pytest.fixture(scope="module")
+def operations(runs):
+    "What every case gives here and in the page."
+    made = [(*traced(fn, inputs), inputs) for _, _, fn, inputs in CASES]
+    found = runs(*((program, {}, 1) for _, program, _ in made))
+    return {case[0]: (concrete, inputs, each) for case, (concrete, _, inputs), each in zip(CASES, made, found)}
+
+@pytest.mark.parametrize("name, type", [case[:2] for case in CASES], ids=[case[0] for case in CASES])
+def test_an_operation_is_tensorflows(operations, name, type):
+    concrete, inputs, found = operations[name]
+    assert type in {op.type for op in concrete.graph.get_operations()}
+    assert "outputs" in found, found
+    same(found["outputs"], concrete(*map(tf.constant, inputs)))
+
+WITH_VARIABLES = {"ReadVariableOp", "VariableShape", "ResourceGather", "AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"}
+CONTROL = {"While", "StatelessWhile", "If", "StatelessIf", "PartitionedCall", "StatefulPartitionedCall"}
+
+def test_every_operation_of_the_page_is_tested(chromium, tmp_path):
+    with visit(chromium, page_file(tmp_path, f"<script>{static('graph_operations.js')}</script>")) as page: names = set(page.evaluate("mgtGraph.names"))
+    updates = {name for name in names if name.startswith("ResourceApply")}
+    assert names - {case[1] for case in CASES} == WITH_VARIABLES | CONTROL | updates and updates == {f"ResourceApply{name}" for name in UPDATES}
+
+# ---- variables -------------------------------------------------------------------------------------------------------
+
+HALF = tf.constant(.5)
+UPDATES = dict(
+    GradientDescent=[lambda v, s, g: raw.ResourceApplyGradientDescent(var=v[0].handle, alpha=.1, delta=g)],
+    Momentum=[lambda v, s, g, n=n: raw.ResourceApplyMomentum(var=v[0].handle, accum=v[1].handle, lr=.1, grad=g, momentum=.9, use_nesterov=n) for n in (False, True)],
+    KerasMomentum=[lambda v, s, g, n=n: raw.ResourceApplyKerasMomentum(var=v[0].handle, accum=v[1].handle, lr=.1, grad=g, momentum=.9, use_nesterov=n) for n in (False, True)],
+    Adagrad=[lambda v, s, g, u=u: raw.ResourceApplyAdagrad(var=v[0].handle, accum=v[1].handle, lr=.1, grad=g, update_slots=u) for u in (False, True)],
+    AdagradV2=[lambda v, s, g: raw.ResourceApplyAdagradV2(var=v[0].handle, accum=v[1].handle, lr=.1, epsilon=1e-3, grad=g)],
+    Adam=[lambda v, s, g, n=n: raw.ResourceApplyAdam(var=v[0].handle, m=v[1].handle, v=v[2].handle, beta1_power=.9, beta2_power=.99, lr=.1, beta1=.9, beta2=.99,
+                                                     epsilon=1e-7, grad=g, use_nesterov=n) for n in (False, True)])
+
+def after_steps(runs, fn, inputs, variables, times, changes=()):
+    "Steps in the page and here, from the same variables; leaves these as they were."
+    start = [variable.numpy() for variable in variables]
+    concrete, program = traced(fn, inputs)
+    changes = dict(changes)
+    (found,) = runs((program, changes, times))
+    assert "outputs" in found, found
+    given = [tf.constant(np.asarray(changes.get(k, value), np.asarray(value).dtype)) for k, value in enumerate(inputs)]
+    for k, variable in enumerate(concrete.graph.variables):
+        place = [feed["name"] for feed in program["feeds"]].index(variable.name.split(":")[0])
+        if place in changes: variable.assign(np.reshape(changes[place], variable.shape))
+    for _ in range(times): expected = concrete(*given)
+    own = {variable.name.split(":")[0]: variable.numpy() for variable in concrete.graph.variables}
+    for variable, value in zip(variables, start): variable.assign(value)
+    return program, found, expected, own
+
+@pytest.mark.parametrize("name, update", [(name, update) for name, each in UPDATES.items() for update in each])
+def test_updates_of_optimisers(runs, name, update):
+    variables = [tf.Variable(np.float32([1, -2, .5]), name="v"), tf.Variable(np.float32([.1, .2, .3]), name="m"), tf.Variable(np.float32([.3, .2, .1]), name="s")]
+    def step(g):
+        update(variables, None, g * variables[0])
+        return variables[0] + 0
+    program, found, expected, own = after_steps(runs, step, (np.float32([1, .5, -2]),), variables, 5)
+    assert f"ResourceApply{name}" in {op[0] for op in program["graphs"][0]["ops"]}
+    same(found["outputs"], expected)
+    for feed, after in zip(program["feeds"], found["after"]):
+        if feed["variable"]: np.testing.assert_allclose(array(after, np.float32), own[feed["name"]], rtol=1e-5, err_msg=feed["name"])
+
+def test_assignments_come_in_the_order_of_the_lines(runs):
+    a, table = tf.Variable(2., name="a"), tf.Variable(np.arange(6.).reshape(3, 2).astype(np.float32), name="table")
+    def step(x):
+        a.assign_add(x)
+        y = a * 2
+        a.assign(y)
+        a.assign_sub(1.)
+        table.assign(table + a)
+        return a + 1, tf.gather(table, [2, 0]), raw.VariableShape(input=table.handle)
+    program, found, expected, own = after_steps(runs, step, (np.float32(1),), [a, table], 3)
+    assert WITH_VARIABLES <= {op[0] for op in program["graphs"][0]["ops"]}
+    same(found["outputs"], expected)
+    assert own["a"] == float(array(found["after"][1], np.float32))
+
+# ---- graphs in the graph ---------------------------------------------------------------------------------------------
+
+A = tf.Variable(2., name="A")
+def looped(x, n): return tf.while_loop(lambda k, y: k < n, lambda k, y: (k + 1, A * y), (0, x))[1]
+def branched(x, n): return tf.cond(x > 5, lambda: 10 * tf.sign(x), lambda: A * x)
+def written_in_a_branch(x, n):
+    tf.cond(x > 5, lambda: A.assign_add(x), lambda: A.assign(x))
+    return A * 1
+def written_in_a_loop(x, n): return tf.while_loop(lambda k: k < n, lambda k: (k + tf.cast(A.assign_add(x) > -1e9, tf.int32),), (0,))[0], A * 1
+def nested(x, n):
+    def turn(k, y): return k + 1, tf.cond(y > 3, lambda: y / 2, lambda: looped(y, k))
+    return tf.while_loop(lambda k, y: k < n, turn, (0, x))[1]
+def called(x, n): return tf.function(lambda y: A * y + 1)(x) + tf.function(lambda y: A.assign_add(y))(x)
+def called_gradient(x, n):
+    with tf.GradientTape() as tape: y = tf.function(lambda y: tf.sin(A * y) ** 2)(x)
+    return tape.gradient(y, A)
+
+@pytest.mark.parametrize("fn", [looped, branched, written_in_a_branch, written_in_a_loop, nested, called, called_gradient])
+def test_loops_branches_and_calls(runs, fn):
+    for x, n in ((1, 3), (6, 0), (-2, 5), (5, 1)):
+        _, found, expected, own = after_steps(runs, fn, (np.float32(x), np.int32(n)), [A], 2)
+        same(found["outputs"], expected)
+
+def test_a_loop_without_an_end_is_given_up(runs):
+    _, program = traced(lambda x: tf.while_loop(lambda y: y > 0, lambda y: y, (x,))[0], (np.float32(0),))
+    kept, endless = runs((program, {}, 1), (program, {0: 1}, 1))
+    assert kept["outputs"] and endless == dict(error="it takes too long for a page")
+
+def test_what_tensorflow_refuses_is_refused(runs):
+    asked = [traced(fn, inputs)[1] for fn, inputs in [
+        (lambda x: 6 // x, (np.int32(1),)), (lambda x: tf.gather([1, 2], x), (np.int32(1),)), (lambda x: tf.zeros(x), (np.int32(1),)),
+        (lambda x: tf.nn.sparse_softmax_cross_entropy_with_logits(x[None], tf.zeros((1, 3))), (np.int32(1),))]]
+    found = runs(*((program, {0: value}, 1) for program, value in zip(asked, (0, 2, 2_000_000, 3))))
+    assert [each["error"] for each in found] == ["a whole number is divided by zero", "there is no entry 2 among 2",
+                                                 "a tensor would have 2,000,000 numbers", "label 3 is none of 3 classes"]
+
+@pytest.mark.parametrize("fn, value, why", [
+    (lambda x: tf.nn.conv2d(x, tf.ones((2, 2, 1, 1)), 1, "SAME"), np.zeros((1, 3, 3, 1), np.float32), "Conv2D does not run in the page"),
+    (lambda x: x + tf.random.normal((3,)), np.zeros(3, np.float32), "RandomStandardNormal does not run in the page"),
+    (lambda x: x * 2, np.complex64(1), "the page has no numbers of type complex64"),
+    (lambda x: tf.strings.join([x, "!"]), np.array(b"hi"), "StringJoin does not run in the page"),
+    (lambda x: x * 2, np.float16(1), "the page has no numbers of type float16"),
+    (lambda x: x * 2, np.arange(6000.), "x has 6,000 numbers, too many for a page")])
+def test_what_does_not_run_is_said(runs, fn, value, why): assert runs((traced(fn, (value,))[1], {}, 1)) == [dict(why=why)]
+
+# ---- words -----------------------------------------------------------------------------------------------------------
+
+def test_numbers_are_written_as_in_python(runs):
+    arrays = [np.float32(value) for value in (0, -0., 1, 2.5, .03125, .0078125, 1.125, -1.375, .1, 1 / 3, 99.95, 999.5, 1000, 1234.5, 1e-4, 9.996e-5, -1.25e-7, 1e20,
+                                              np.inf, -np.inf, np.nan, 16777216, 2.675)]
+    arrays += [np.float64(.1), np.int32(-12345), np.bool_(True), np.float32([1, -2]), np.float32([[1, 2], [3, 4]]), np.float32([.123, -.123, 1e-5]), np.int32([1, 2, 3]),
+               np.array([True, False]), np.linspace(.996, 1.004, 9).astype(np.float32), np.linspace(100, 104, 9), np.ones(9, np.float32), np.float32([1, 2, 3, 4, 5, 6, 7, np.nan]),
+               np.full(8, np.nan), np.int32([3] * 8), np.arange(8), np.array([True] * 8), np.float32([[1e-10, 2e10, 3.5]] * 3), np.float32([np.inf] * 9), np.float32([0, np.inf] * 5)]
+    arrays += [normal(*shape) * scale for shape in ((), (2,), (2, 2), (7,), (3, 4)) for scale in (1e-6, 1, 1e4)]
+    programs = [traced(tf.identity, (value,))[1] for value in arrays]
+    found = runs(*((program, {}, 1) for program in programs))
+    assert [each["outputs"][0]["text"] for each in found] == [array_text(value) for value in arrays]
+
+# ---- the book's graphs -----------------------------------------------------------------------------------------------
+
+a, b, w = tf.Variable(2., name="a"), tf.Variable(1., name="b"), tf.Variable(np.float32([[.5, -1], [2, .3]]), name="w")
+x, t, one = tf.constant([-1., 1.]), tf.constant([-3., 3.]), tf.constant(1.)
+def line(x): return a * x + b
+def step(x, t):
+    with tf.GradientTape() as tape: loss = tf.reduce_mean(tf.square(line(x) - t))
+    da, db = tape.gradient(loss, [a, b])
+    a.assign_sub(0.25 * da)
+    b.assign_sub(0.25 * db)
+    return loss
+def front(x, t):
+    with tf.GradientTape() as tape: loss = tf.square(a * x - t)
+    a.assign_sub(0.05 * tape.gradient(loss, a))
+    return loss
+velocity = tf.Variable(0., name="v")
+def momentum_step(x, t):
+    with tf.GradientTape() as tape: loss = tf.reduce_mean(tf.square(line(x) - t))
+    velocity.assign(0.9 * velocity - 0.25 * tape.gradient(loss, a))
+    a.assign_add(velocity)
+    return loss
+bias = tf.Variable(np.float32([.1, -.2, .3]), name="bias")
+weights = tf.Variable(normal(4, 3), name="weights")
+def network_step(images, labels):
+    with tf.GradientTape() as tape:
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.nn.relu(images @ weights + bias))
+        loss = tf.reduce_mean(losses)
+    for variable, gradient in zip([weights, bias], tape.gradient(loss, [weights, bias])): variable.assign_sub(0.1 * gradient)
+    return loss
+def post_step(images, labels):
+    with tf.GradientTape() as tape:
+        y = tf.clip_by_value(tf.nn.softmax(tf.nn.relu(images @ weights + bias)), 1e-10, 0.9999999)
+        targets = tf.one_hot(labels, 3)
+        loss = -tf.reduce_mean(tf.reduce_sum(targets * tf.math.log(y) + (1 - targets) * tf.math.log(1 - y), axis=1))
+    for variable, gradient in zip([weights, bias], tape.gradient(loss, [weights, bias])): variable.assign_sub(0.1 * gradient)
+    return loss
+def inverse_step(A):
+    with tf.GradientTape() as tape: loss = tf.reduce_sum(tf.abs(w @ A - tf.eye(2)))
+    w.assign_sub(0.01 * tape.gradient(loss, w))
+    return loss
+def newton(A): return w @ (2 * tf.eye(2) - A @ w)
+VARIABLES = [a, b, w, velocity, bias, weights]
+IMAGES, LABELS, MATRIX = normal(5, 4), np.int32([0, 2, 1, 1, 0]), normal(2, 2)
+BOOK = {"line": (line, (x,)), "step": (step, (x, t)), "front page": (front, (np.float32(3), np.float32(9))), "momentum": (momentum_step, (x, t)),
+        "network": (network_step, (IMAGES, LABELS)), "post": (post_step, (IMAGES, LABELS)), "inverse": (inverse_step, (MATRIX,)), "newton": (newton, (MATRIX,))}
+
+@pytest.mark.parametrize("name", BOOK)
+@pytest.mark.parametrize("changed", [False, True], ids=["as given", "with other numbers"])
+def test_a_graph_of_the_book_and_twenty_steps_of_it(runs, name, changed):
+    fn, inputs = BOOK[name]
+    inputs = [np.asarray(value) for value in inputs]
+    rows = np.random.default_rng(3)
+    other = {k: rows.normal(0, .7, value.shape) for k, value in enumerate(inputs) if value.dtype == np.float32} if changed else {}
+    _, program = traced(fn, inputs)
+    names = [feed["name"] for feed in program["feeds"]]
+    if changed: other |= {names.index(v.name.split(":")[0]): rows.normal(0, .7, v.shape) for v in VARIABLES if v.name.split(":")[0] in names}
+    for times in (1, 20):
+        program, found, expected, own = after_steps(runs, fn, inputs, VARIABLES, times, other)
+        same(found["outputs"], expected, rtol=1e-5 if times == 1 else 2e-4, atol=1e-6 if times == 1 else 1e-5)
+        for feed, after in zip(program["feeds"], found["after"]):
+            if feed["variable"]: np.testing.assert_allclose(array(after, np.float32), own[feed["name"]], rtol=1e-5 if times == 1 else 2e-4, atol=1e-5)
+
+def filled(pieces, texts) -> str:
+    "A caption with its gaps filled, as the page does it."
+    def fill(gap):
+        long = "…" in texts[gap[0]]
+        return gap[1] if long and gap[1] else texts[gap[0]] + (gap[2] if long else "")
+    return "".join(piece if isinstance(piece, str) else fill(piece) for piece in pieces)
+
+@pytest.mark.parametrize("name", BOOK)
+def test_gaps_filled_are_the_captions(name):
+    nodes = graph_of(BOOK[name][0], *BOOK[name][1]).steps().nodes
+    texts = [node.value for node in nodes]
+    assert [(phase, filled(pieces, texts)) for phase, *pieces in gapped_captions(nodes)] == captions(nodes)
