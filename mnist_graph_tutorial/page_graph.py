@@ -25,7 +25,7 @@ def _written(array) -> dict:
     if len(values) > 1 and all(value == values[0] for value in values): values = values[:1]
     return dict(shape=list(array.shape), values=[_number(value) for value in values])
 
-# %% ../nbs/64_page_graph.ipynb #b3663f80
+# %% ../nbs/64_page_graph.ipynb #3bd2eae3
 _SETTINGS = {"N", "adj_x", "adj_y", "alpha", "axis", "batch_dims", "begin_mask", "data_format",
              "ellipsis_mask", "end_mask", "epsilon", "exclusive", "keep_dims", "new_axis_mask",
              "num", "num_split", "reverse", "shrink_axis_mask", "squeeze_dims", "transpose_a",
@@ -37,7 +37,7 @@ def _settings(op, graphs: list) -> dict:
     found = {name: op.get_attr(name) for name in sorted(_SETTINGS & set(op.node_def.attr))}
     texts = {name: value.decode() for name, value in found.items() if isinstance(value, bytes)}
     kept = {name: value for name, value in (found | texts).items()
-            if value and not isinstance(value, tf.DType)}
+            if value or name in ("alpha", "axis")}
     inside = [_write_graph(graph, (), graphs)[0] for graph in graphs_inside(op).values()]
     return kept | (dict(graphs=inside) if inside else {})
 
@@ -76,7 +76,7 @@ def _write_graph(graph, names, graphs: list) -> tuple[int, dict]:
     written["outputs"] = [place[tensor.name] for tensor in graph.outputs]
     return number, place
 
-# %% ../nbs/64_page_graph.ipynb #b049e1ce
+# %% ../nbs/64_page_graph.ipynb #ca6ae946
 _LIMIT = 5_000  # numbers of the inputs, variables and constants of a graph that runs in the page
 
 def _feeds(concrete, reading, values: dict) -> list:
@@ -85,8 +85,8 @@ def _feeds(concrete, reading, values: dict) -> list:
              if name in reading.nodes and reading.nodes[name].kind in ("input", "variable")}
     found = []
     for tensor in concrete.graph.inputs:
-        array, variable = values.get(tensor.name), tensor.dtype == tf.resource
-        if array is None: return []
+        if tensor.name not in values: return []
+        array, variable = np.asarray(values[tensor.name]), tensor.dtype == tf.resource
         about = dict(name=names.get(tensor.name, ""), variable=variable, type=array.dtype.name)
         found.append(about | _written(array))
     return found

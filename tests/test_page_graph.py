@@ -101,6 +101,7 @@ OTHERS = dict(
     UnsortedSegmentSum=some((lambda x, k: raw.UnsortedSegmentSum(data=x, segment_ids=k, num_segments=4), (X, np.int32([2, 0, 2])))),
     Pad=some((lambda x: raw.Pad(input=x, paddings=[[1, 0], [0, 2]]), (X,))), PadV2=some((lambda x: raw.PadV2(input=x, paddings=[[1, 1], [0, 2]], constant_values=7.), (X,))),
     ReverseV2=some((lambda x: raw.ReverseV2(tensor=x, axis=[0, -1]), (normal(2, 3, 4),))), InvertPermutation=some((lambda x: raw.InvertPermutation(x=x), (np.int32([2, 0, 1]),))),
+    MatrixDiagV3=some((lambda x: raw.MatrixDiagV3(diagonal=x, k=0, num_rows=-1, num_cols=-1, padding_value=.5), (X,)), (lambda x: x * tf.eye(3), (normal(3),))),
     Fill=some((lambda x: raw.Fill(dims=[2, 3], value=x), (np.float32(.1),))), Range=some((lambda x: raw.Range(start=0, limit=x, delta=3), (np.int32(10),)), (lambda x: raw.Range(start=1., limit=x, delta=-.3), (np.float32(-1),))),
     LinSpace=some((lambda x: raw.LinSpace(start=x, stop=1., num=7), (np.float32(-1),)), (lambda x: raw.LinSpace(start=x, stop=1., num=1), (np.float32(-1),))),
     OneHot=some(*((lambda k, d=d: raw.OneHot(indices=k, depth=4, on_value=1., off_value=0., axis=d), (np.int32([[0, 3], [9, -1]]),)) for d in (-1, 0, 1))),
@@ -215,7 +216,7 @@ def test_updates_of_optimisers(runs, name, update):
     variables = [tf.Variable(np.float32([1, -2, .5]), name="v"), tf.Variable(np.float32([.1, .2, .3]), name="m"), tf.Variable(np.float32([.3, .2, .1]), name="s")]
     def step(g):
         update(variables, None, g * variables[0])
-        return variables[0] + 0
+        return variables[0] + variables[1] + variables[2]
     program, found, expected, own = after_steps(runs, step, (np.float32([1, .5, -2]),), variables, 5)
     assert f"ResourceApply{name}" in {op[0] for op in program["graphs"][0]["ops"]}
     same(found["outputs"], expected)
@@ -368,3 +369,149 @@ def test_gaps_filled_are_the_captions(name):
     nodes = graph_of(BOOK[name][0], *BOOK[name][1]).steps().nodes
     texts = [node.value for node in nodes]
     assert [(phase, filled(pieces, texts)) for phase, *pieces in gapped_captions(nodes)] == captions(nodes)
+
+# ---- the figure ------------------------------------------------------------------------------------------------------
+
+def capped(x):
+    if x > 5: x = 10 * tf.sign(x)
+    else: x = a * x
+    return x
+def logarithms(x): return tf.math.log(x) * 2
+def grid(x, n): return x * tf.cast(n, tf.float32)
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    "A page of graphs: a step, a branch, logarithms, a grid of numbers, one that does not run."
+    images = np.linspace(0, 1, 36, dtype=np.float32).reshape(1, 4, 9, 1)
+    graphs = [graph_of(step, x, t), graph_of(capped, one), graph_of(logarithms, tf.constant([1., 2.])),
+              graph_of(grid, tf.constant([[1., 2.], [3., 4.]]), tf.constant([True, False])),
+              graph_of(lambda pixels: tf.nn.max_pool2d(pixels, 2, 1, "VALID"), images)]
+    return page_file(tmp_path_factory.mktemp("figures"), *(view.steps()._repr_html_() for view in graphs))
+
+@pytest.fixture
+def shown(chromium, figures):
+    "Opens the page, with a part of its address; hands out the page and the figures on it."
+    import contextlib
+    with contextlib.ExitStack() as stack:
+        def show(address="", **settings):
+            page = stack.enter_context(visit(chromium, figures + address, **settings))
+            return page, page.locator(".mgt-steps").all()
+        yield show
+
+def values_in(figure) -> list:
+    "What stands in the nodes of the drawing that is shown."
+    return figure.locator(".mgt-drawing:visible").first.locator("text.mgt-value").all_text_contents()
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_changed_number_changes_the_drawing_and_the_captions(shown, width):
+    _, (figure, *_) = shown(width=width)
+    before = values_in(figure)
+    figure.get_by_label("x, entry 1").fill("0.5")
+    assert "returns 15.6; new a = 2; new b = −0.75" in figure.locator(".mgt-says").inner_text()
+    other = np.float32([.5, 1]), t
+    assert sorted(values_in(figure)) == sorted(node.value for node in graph_of(step, *other).steps().nodes if node.value) != sorted(before)
+    expected = graph_of(step, *other).steps().captions
+    for k in (17, 16, 3, 0):
+        figure.get_by_role("slider").fill(str(k))
+        assert figure.locator(".mgt-caption").inner_text().split("\u2002")[1].strip() == expected[k][1]
+    every = figure.locator(".mgt-drawing").all()
+    assert len(every) == 2 and every[0].locator("text.mgt-value").all_text_contents() == every[1].locator("text.mgt-value").all_text_contents()
+
+def test_another_step_fits_the_line_and_reset_begins_again(shown):
+    _, (figure, *_) = shown()
+    begin = values_in(figure)
+    for _ in range(20): figure.get_by_role("button", name="Another step").click()
+    says = figure.locator(".mgt-says")
+    a_now, b_now = (float(figure.get_by_label(name, exact=True).input_value()) for name in "ab")
+    assert abs(a_now - (3 - 2 ** -20)) < 1e-6 and abs(b_now - 2 ** -20) < 1e-6
+    assert says.inner_text().startswith("After 20 more steps: returns ") and "new a = 3; new b = 4.77e−7" in says.inner_text()
+    figure.get_by_role("button", name="Reset").click()
+    assert values_in(figure) == begin and figure.get_by_label("a", exact=True).input_value() == "2"
+
+def test_a_branch_goes_the_other_way(shown):
+    _, (_, figure, *_) = shown()
+    for number, result in (("5", "10"), ("4", "8"), ("20", "10"), ("-1", "−2")):
+        figure.get_by_label("x", exact=True).fill(number)
+        assert figure.locator(".mgt-says").inner_text() == f"Computed in this page: returns {result}."
+    assert figure.get_by_role("button", name="Another step").count() == 0
+
+def test_what_is_no_finite_number_is_said(shown):
+    page, (_, _, figure, *_) = shown()
+    field, says = figure.get_by_label("x, entry 1"), figure.locator(".mgt-says")
+    field.fill("0")
+    assert says.inner_text() == "Computed in this page: returns [−inf, 1.39]. Not a finite number first at Log: [−inf, 0.693]."
+    field.fill("-1")
+    assert "returns [nan, 1.39]" in says.inner_text() and "[nan, 0.693]" in values_in(figure)
+    field.fill("")
+    assert says.inner_text() == "x, entry 1: a number is missing. The values are those of before."
+    assert "[nan, 0.693]" in values_in(figure)
+    field.fill("1e60")
+    assert "returns [inf, 1.39]" in says.inner_text()
+
+def test_fields_have_names_and_types(shown):
+    _, (_, _, _, figure, _) = shown()
+    assert figure.get_by_role("spinbutton").evaluate_all("fields => fields.map((field) => field.ariaLabel)") == [
+        f"x, row {row}, column {column}" for row in (1, 2) for column in (1, 2)]
+    figure.get_by_role("checkbox", name="n, entry 2").check()
+    figure.get_by_label("x, row 2, column 2").fill("7")
+    assert "returns [[1, 2], [3, 7]]" in figure.locator(".mgt-says").inner_text()
+
+def test_a_graph_that_does_not_run_says_so_and_keeps_its_steps(shown):
+    _, (*_, figure) = shown()
+    assert figure.locator(".mgt-says").inner_text() == "This graph's values were computed in Python: MaxPool does not run in the page."
+    assert figure.get_by_role("button", name="Reset").count() == 0 and figure.get_by_role("slider").count() == 1
+
+def test_the_address_keeps_what_was_changed(shown):
+    page, (figure, second, *_) = shown()
+    figure.get_by_label("x, entry 2").fill("0.1")
+    figure.get_by_role("button", name="Another step").click()
+    second.get_by_label("x", exact=True).fill("6")
+    address, texts = page.url[page.url.index("#"):], [values_in(each) for each in (figure, second)]
+    _, (figure, second, *_) = shown(address)
+    assert [values_in(each) for each in (figure, second)] == texts and figure.get_by_label("x, entry 2").input_value() == "0.1"
+    figure.get_by_role("button", name="Reset").click()
+    assert "graph-step=&" in figure.page.url + "&"
+
+@pytest.mark.parametrize("address", ["#graph-step=x:1", "#graph-step=x:1;2;3", "#graph-step=x:a;b,a:", "#graph-step=,,:", "#graph-step=a:%22%3E", "#graph-grid=n:2;0.5", "#graph-step"])
+def test_a_broken_address_is_harmless(shown, address):
+    _, (figure, *_) = shown(address)
+    assert figure.get_by_label("a", exact=True).input_value() == "2" and figure.get_by_label("x, entry 1").input_value() == "-1"
+
+def test_by_keyboard_and_by_touch(shown):
+    page, (figure, *_) = shown()
+    figure.get_by_label("x, entry 1").focus()
+    page.keyboard.press("ArrowUp")
+    assert figure.get_by_label("x, entry 1").input_value() == "0"
+    figure.get_by_role("button", name="Another step").press("Enter")
+    assert figure.locator(".mgt-says").inner_text().startswith("After 1 more step: ")
+    page, (figure, *_) = shown(width=360, height=740, has_touch=True, is_mobile=True)
+    figure.get_by_role("button", name="Another step").tap()
+    assert "new a = 2.75" in figure.locator(".mgt-says").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_after_use(shown, axe, dark):
+    page, (figure, *_) = shown(dark=dark)
+    figure.get_by_label("x, entry 1").fill("0.123")
+    figure.get_by_role("button", name="Another step").click()
+    figure.get_by_role("slider").press("Home")
+    assert axe_findings(page, axe) == []
+
+def test_long_values_stay_in_their_nodes(shown):
+    _, (figure, *_) = shown()
+    figure.get_by_label("x, entry 1").fill("-0.00012345")
+    figure.get_by_label("x, entry 2").fill("-0.00023456")
+    over = """figure => [...figure.querySelectorAll('.mgt-node')].filter((node) => node.getBBox().width &&
+        node.querySelector('text.mgt-value')?.getBBox().width > node.querySelector('path').getBBox().width).length"""
+    assert figure.evaluate(over) == 0
+
+def test_pictures_of_many_numbers_follow(chromium, tmp_path):
+    scale = tf.Variable(1., name="scale")
+    view = graph_of(lambda rows: scale * rows, np.linspace(-1, 1, 40, dtype=np.float32).reshape(5, 8))
+    with visit(chromium, page_file(tmp_path, view.steps()._repr_html_())) as page:
+        picture = page.locator(".mgt-operation image")
+        before = picture.get_attribute("href")
+        page.get_by_label("scale").fill("-1")
+        assert picture.get_attribute("href") not in (before, None) and picture.is_visible()
+        page.get_by_label("scale").fill("0")
+        assert not picture.is_visible() and "all 0" in page.locator(".mgt-operation").first.text_content()

@@ -8,7 +8,7 @@ NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 FLOORS = [
     {"device", "explore", "checks", "exercises", "contact_sheets", "graph_layers"},
     {"data", "inverting", "fingerprint_panels", "page_engine", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
-    {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_reading", "graph_steps",
+    {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_reading", "graph_steps", "page_graph",
      "plain_pages", "glossary", "readme"},
     {"mnist_net", "draw_a_digit", "graph_folding", "site"},
     {"ideal_images", "pretrained", "workers", "graph_view", "book"},

@@ -114,10 +114,15 @@ globalThis.mgtGraph = (() => {
 
   const BY_TYPE = {Mul: [wholeProduct, product], RealDiv: [divisible((a, b) => a / b), (a, b) => a / b],
     Div: [divisible((a, b) => Math.trunc(a / b)), (a, b) => a / b], TruncateDiv: [divisible((a, b) => Math.trunc(a / b)),
-      (a, b) => Math.trunc(a / b)], FloorDiv: [divisible((a, b) => Math.floor(a / b)), (a, b) => Math.floor(a / b)],
+      (a, b) => Math.trunc(a / b)],
     FloorMod: [divisible(floorMod), floorMod], Mod: [divisible((a, b) => a % b), (a, b) => a % b],
     TruncateMod: [divisible((a, b) => a % b), (a, b) => a % b]};
 
+  // The quotient is rounded before it is cut off.
+  function floorDiv([a, b], _, [type]) {
+    const near = type === "float32" ? Math.fround : (x) => x;
+    return zipped(type, isWhole(a) ? divisible((x, y) => Math.floor(x / y)) : (x, y) => Math.floor(near(x / y)), a, b);
+  }
   function leaky({alpha = 0.2}) { return (x) => (x > 0 ? x : alpha * x); }
 
   // A condition of one dimension chooses whole rows.
@@ -362,11 +367,22 @@ globalThis.mgtGraph = (() => {
   }
   function gradientAxes([first, second], _, [type]) {
     const shapes = [list(first), list(second)], rank = Math.max(...shapes.map((shape) => shape.length));
+    if (sameShape(...shapes)) return shapes.map(() => tensor(type, [0]));
     const wide = shapes.map((shape) => [...Array(rank - shape.length).fill(1), ...shape]), all = broadcastShape(...shapes);
     return wide.map((shape) => {
       const axes = [...shape.keys()].filter((d) => shape[d] === 1 && (all[d] !== 1 || wide.every((each) => each[d] === 1)));
       return tensor(type, [axes.length], axes);
     });
+  }
+  // A diagonal as a square matrix; of the operation's many other forms none is made by tf.eye.
+  function diagonal([x, shift, rows, columns, padding], _, [type]) {
+    const size = x.shape.at(-1), asked = [rows, columns].map(({data}) => data[0]);
+    if (shift.data.some(Boolean) || asked.some((each) => each !== -1 && each !== size)) {
+      throw Error("only the main diagonal of a square is made in the page");
+    }
+    const made = filled(type, [...x.shape, size], padding.data[0]);
+    x.data.forEach((value, k) => { made.data[k * size + k % size] = value; });
+    return made;
   }
   function inverted([order], _, [type]) {
     const made = tensor(type, order.shape);
@@ -466,7 +482,7 @@ globalThis.mgtGraph = (() => {
     AddN: (parts, _, [type]) => parts.reduce((a, b) => zipped(type, sum, a, b)),
     LeakyRelu: (parts, settings, types) => mapped(leaky(settings))(parts, settings, types),
     LeakyReluGrad: (parts, {alpha = 0.2}, types) => each((dy, x) => (x > 0 ? dy : alpha * dy))(parts, {}, types),
-    Select: select, SelectV2: each((c, x, y) => (c ? x : y)),
+    FloorDiv: floorDiv, Select: select, SelectV2: each((c, x, y) => (c ? x : y)),
     ClipByValue: each((x, low, high) => Math.min(Math.max(x, low), high)),
     L2Loss: ([x], _, [type]) => scalar(x.data.reduce((total, value) => total + value * value / 2, 0), type),
     ArgMax: furthest((a, b) => a > b), ArgMin: furthest((a, b) => a < b), Cumsum: running(0, sum), Cumprod: running(1, product),
@@ -478,6 +494,7 @@ globalThis.mgtGraph = (() => {
     ConcatV2: (parts, _, [type]) => concat(parts.slice(0, -1), axisOf(first(parts.at(-1)), parts[0].shape.length), type),
     Slice: slice, StridedSlice: stridedSlice, StridedSliceGrad: stridedSliceGrad, Gather: ([x, indices]) => gather(x, indices, 0),
     GatherV2: gatherV2, UnsortedSegmentSum: segmentSum, Pad: pad, PadV2: pad, ReverseV2: reverse, InvertPermutation: inverted,
+    MatrixDiagV3: diagonal,
     Fill: ([shape, value], _, [type]) => filled(type, list(shape), first(value)), Range: range, LinSpace: linSpace, OneHot: oneHot,
     ZerosLike: ([x], _, [type]) => filled(type, x.shape, 0), OnesLike: ([x], _, [type]) => filled(type, x.shape, 1),
     Shape: ([x], _, [type]) => sizes(x.shape, type), ShapeN: (parts, _, types) => parts.map((x, k) => sizes(x.shape, types[k])),
@@ -563,7 +580,7 @@ globalThis.mgtGraph = (() => {
   }
   function textOf(x) {
     const full = x.data.length <= 6 ? writtenOut(x) : "", gaps = x.data.filter((value) => value !== value).length;
-    if (full && full.length <= 22) return full;
+    if (full && full.length <= 22 || !x.data.length) return full;
     if (!gaps || gaps === x.data.length) return rangeText(x.data, x.type);
     const count = (n) => n.toLocaleString("en-US"), rest = x.data.filter((value) => value === value);
     return `${count(gaps)} of ${count(x.data.length)} nan, else ${rangeText(rest, x.type)}`;
