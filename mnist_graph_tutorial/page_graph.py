@@ -11,19 +11,26 @@ import numpy as np
 from .graph_operations import acts, graphs_inside, in_order, new_value_of
 import tensorflow as tf
 
-# %% ../nbs/64_page_graph.ipynb #a3298cab
+# %% ../nbs/64_page_graph.ipynb #4457251b
 def _number(value):
     "A number as JSON has it."
     if isinstance(value, np.float32): value = float(str(value))
     return value if math.isfinite(value) else str(value).replace("inf", "Infinity")
 
+_LIMIT = 5_000  # numbers of the inputs, variables and constants of a graph that runs in the page
+
 def _written(array) -> dict:
-    "An array: its shape, and its numbers; where all are the same, one."
+    "An array: its shape, and its numbers; where all are the same, one, and too many are left out."
     if array.dtype.kind not in "fiub": return dict(shape=[], values=[])
-    numbers = array.astype(np.int8) if array.dtype.kind == "b" else array
-    values = list(numbers.ravel() if array.dtype == np.float32 else numbers.ravel().tolist())
-    if len(values) > 1 and all(value == values[0] for value in values): values = values[:1]
+    numbers = (array.astype(np.int8) if array.dtype.kind == "b" else array).ravel()
+    if numbers.size > 1 and (numbers == numbers[0]).all(): numbers = numbers[:1]
+    if numbers.size > _LIMIT: numbers = numbers[:0]
+    values = numbers if array.dtype == np.float32 else numbers.tolist()
     return dict(shape=list(array.shape), values=[_number(value) for value in values])
+
+def _count(written: dict) -> int:
+    "How many numbers an array takes, or would take, in the page."
+    return 1 if len(written["values"]) == 1 else math.prod(written["shape"])
 
 # %% ../nbs/64_page_graph.ipynb #3bd2eae3
 _SETTINGS = {"N", "adj_x", "adj_y", "alpha", "axis", "batch_dims", "begin_mask", "data_format",
@@ -76,9 +83,7 @@ def _write_graph(graph, names, graphs: list) -> tuple[int, dict]:
     written["outputs"] = [place[tensor.name] for tensor in graph.outputs]
     return number, place
 
-# %% ../nbs/64_page_graph.ipynb #ca6ae946
-_LIMIT = 5_000  # numbers of the inputs, variables and constants of a graph that runs in the page
-
+# %% ../nbs/64_page_graph.ipynb #714d1910
 def _feeds(concrete, reading, values: dict) -> list:
     "What comes into a graph: name, type, shape and numbers."
     names = {tensor: reading.nodes[name].label for name, tensor in reading.tensors.items()
@@ -94,12 +99,13 @@ def _feeds(concrete, reading, values: dict) -> list:
 def _too_many(program: dict) -> str:
     "Which numbers are too many for a page, if any."
     ops = [op for graph in program["graphs"] for op in graph["ops"] if op[0] == "Const"]
-    total = sum(len(part["values"]) for part in program["feeds"] + [op[3] for op in ops])
+    total = sum(map(_count, program["feeds"] + [op[3] for op in ops]))
     if total <= _LIMIT: return ""
-    largest = max(program["feeds"], key=lambda feed: len(feed["values"]), default={})
-    count = len(largest.get("values", ()))
-    if count < total / 2: return f"its {total:,} numbers are too many for a page"
-    return f"{largest['name'] or 'a constant'} has {count:,} numbers, too many for a page"
+    named = [feed for feed in program["feeds"] if feed["name"]]
+    largest = max(named, key=_count, default=None)
+    if largest is None or _count(largest) < total / 2:
+        return f"its {total:,} numbers are too many for a page"
+    return f"{largest['name']} has {_count(largest):,} numbers, too many for a page"
 
 def graph_program(
     concrete,      # a traced function
@@ -108,7 +114,8 @@ def graph_program(
     values: dict,  # tensor name -> array: what comes in, at least
 ) -> dict:         # graphs, feeds, place of each node's value; `why` it cannot run in a page, or ""
     "A graph as a page wants it."
-    drawn = {node.name: reading.tensors[node.name] for node in nodes if node.name in reading.tensors}
+    drawn = {node.name: reading.tensors[node.name] for node in nodes
+             if node.name in reading.tensors}
     program = dict(graphs=[])
     _, place = _write_graph(concrete.graph, drawn.values(), program["graphs"])
     program["feeds"] = _feeds(concrete, reading, values)

@@ -1,5 +1,5 @@
 """Graphs that run in the page, against TensorFlow: every operation over shapes and values, whole graphs, and the figure itself."""
-import json, re
+import contextlib
 import numpy as np
 import pytest
 from browser import axe_findings, page_file, visit
@@ -18,21 +18,24 @@ WHOLE = [np.int32([-7, -3, -1, 1, 2, 9]), np.int64([[-5, 4], [3, -2]])]
 def normal(*shape): return rng.normal(0, 1.5, shape).astype(np.float32)
 def whole(*shape, low=0, high=9): return rng.integers(low, high, shape).astype(np.int32)
 
-UNARY = {name: [(lambda x, op=getattr(raw, name): op(x=x), (x,)) for x in REAL]
+def calling(name, *arguments, **settings):
+    "A function that calls an operation by the names of its arguments."
+    return lambda *given: getattr(raw, name)(**dict(zip(arguments, given)), **settings)
+
+UNARY = {name: [(calling(name, "x"), (x,)) for x in REAL]
          for name in "Neg Abs Sign Exp Expm1 Log Log1p Sqrt Rsqrt Square Reciprocal Inv Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Sigmoid "
                      "Floor Ceil Round Rint IsNan IsInf IsFinite".split()}
 for name in "Neg Abs Sign Square".split(): UNARY[name] += [(UNARY[name][0][0], (x,)) for x in WHOLE]
 for name in "Relu Relu6 Elu Softplus LeakyRelu".split():
-    UNARY[name] = [(lambda x, op=getattr(raw, name): op(features=x), (x,)) for x in REAL]
+    UNARY[name] = [(calling(name, "features"), (x,)) for x in REAL]
 UNARY["LeakyRelu"].append((lambda x: raw.LeakyRelu(features=x, alpha=.05), (ODD,)))
 UNARY["LogicalNot"] = [(lambda x: raw.LogicalNot(x=x), (np.array([True, False]),))]
 
 PAIRS = [(normal(2, 3), normal(2, 3)), (normal(2, 3), normal(3)), (normal(4, 1), normal(1, 3)), (normal(2, 1, 3), np.float32(.5)),
          (ODD[1:12].reshape(-1, 1), ODD[1:12]), (rng.normal(size=(2, 2)), rng.normal(size=2)), (np.zeros((0, 3), np.float32), normal(3))]
 WHOLES = [(whole(2, 3, low=-9), np.int32([2, -3, 4])), (np.int64([[7], [-7]]), np.int64([2, -2, 3]))]
-def pairs(name, *more, without=(), real=PAIRS):
-    def call(x, y): return getattr(raw, name)(x=x, y=y)
-    return [(call, pair) for pair in [*real, *more]]
+def pairs(name, *more, real=PAIRS):
+    return [(calling(name, "x", "y"), pair) for pair in [*real, *more]]
 BOTH = "Add AddV2 Sub Mul Maximum Minimum SquaredDifference FloorDiv FloorMod Less LessEqual Greater GreaterEqual Equal NotEqual".split()
 BINARY = {name: pairs(name, *WHOLES) for name in BOTH}
 BINARY |= {name: pairs(name) for name in "RealDiv Div MulNoNan DivNoNan Xdivy Xlogy Atan2".split()}
@@ -42,20 +45,20 @@ BINARY["Mod"] = pairs("Mod", *WHOLES, real=[])
 BINARY["Pow"] = pairs("Pow", (whole(2, 3, low=-3, high=4), np.int32([0, 1, 3])), (np.float32([[-2], [0], [3]]), np.float32([0, 1, 2, .5, -1])), real=PAIRS[:4])
 TRUTHS = np.array([[True], [False]]), np.array([True, False])
 BINARY |= {name: pairs(name, real=[TRUTHS]) for name in ("LogicalAnd", "LogicalOr")}
-GRADIENTS = {name: [(lambda y, dy, op=getattr(raw, name): op(y=y, dy=dy), pair) for pair in (PAIRS[0], PAIRS[5][:1] * 2)]
+GRADIENTS = {name: [(calling(name, "y", "dy"), pair) for pair in (PAIRS[0], PAIRS[5][:1] * 2)]
              for name in "TanhGrad SigmoidGrad SqrtGrad RsqrtGrad ReciprocalGrad InvGrad".split()}
-GRADIENTS |= {name: [(lambda g, x, op=getattr(raw, name): op(gradients=g, features=x), (normal(2, 3) * 3, normal(2, 3) * 3)),
-                     (lambda g, x, op=getattr(raw, name): op(gradients=g, features=x), (np.float32([1, 1, 1]), np.float32([0, 6, -1])))]
+GRADIENTS |= {name: [(calling(name, "gradients", "features"), (normal(2, 3) * 3, normal(2, 3) * 3)),
+                     (calling(name, "gradients", "features"), (np.float32([1, 1, 1]), np.float32([0, 6, -1])))]
               for name in "ReluGrad Relu6Grad LeakyReluGrad SoftplusGrad".split()}
 GRADIENTS["EluGrad"] = [(lambda g, y: raw.EluGrad(gradients=g, outputs=y), (normal(4), np.float32([-.9, -.1, 0, 2])))]
 
 AXES = [((2, 3), [0], False), ((2, 3), [1], True), ((2, 3, 4), [0, 2], False), ((2, 3, 4), [-1], True), ((5,), [0], False),
         ((2, 3), [0, 1], False), ((2, 3), [], False)]
-REDUCTIONS = {name: [(lambda x, axes=axes, keep=keep, op=getattr(raw, name): op(input=x, axis=np.int32(axes), keep_dims=keep), (normal(*shape),))
+REDUCTIONS = {name: [(calling(name, "input", axis=np.int32(axes), keep_dims=keep), (normal(*shape),))
                      for shape, axes, keep in AXES] for name in "Sum Mean Prod Max Min EuclideanNorm".split()}
 for name in "Sum Prod Max Min".split():
-    REDUCTIONS[name].append((lambda x, op=getattr(raw, name): op(input=x, axis=1), (whole(3, 4, low=-4),)))
-REDUCTIONS |= {name: [(lambda x, op=getattr(raw, name): op(input=x, axis=0), (np.array([[True, False], [True, True]]),))] for name in ("All", "Any")}
+    REDUCTIONS[name].append((calling(name, "input", axis=1), (whole(3, 4, low=-4),)))
+REDUCTIONS |= {name: [(calling(name, "input", axis=0), (np.array([[True, False], [True, True]]),))] for name in ("All", "Any")}
 
 def some(*calls): return list(calls)
 def constant(value): return lambda x: tf.constant(value)
@@ -203,7 +206,7 @@ def after_steps(runs, fn, inputs, variables, times, changes=()):
     (found,) = runs((program, changes, times))
     assert "outputs" in found, found
     given = [tf.constant(np.asarray(changes.get(k, value), np.asarray(value).dtype)) for k, value in enumerate(inputs)]
-    for k, variable in enumerate(concrete.graph.variables):
+    for variable in concrete.graph.variables:
         place = [feed["name"] for feed in program["feeds"]].index(variable.name.split(":")[0])
         if place in changes: variable.assign(np.reshape(changes[place], variable.shape))
     for _ in range(times): expected = concrete(*given)
@@ -391,7 +394,6 @@ def figures(tmp_path_factory):
 @pytest.fixture
 def shown(chromium, figures):
     "Opens the page, with a part of its address; hands out the page and the figures on it."
-    import contextlib
     with contextlib.ExitStack() as stack:
         def show(address="", **settings):
             page = stack.enter_context(visit(chromium, figures + address, **settings))

@@ -1,10 +1,11 @@
-// The operations of TensorFlow's graphs in plain JavaScript. A tensor is {type, shape, data}, row by row, and never changed; a
-// variable is {value: tensor}. What is float32 is rounded when it is stored; sums are kept in double precision.
+// The operations of TensorFlow's graphs in plain JavaScript. A tensor is {type, shape, data}, row by row, and never
+// changed; a variable is {value: tensor}. What is float32 is rounded when it is stored; sums are in double precision.
 globalThis.mgtGraph = (() => {
-  const NUMBERS = {float32: Float32Array, float64: Float64Array, int64: Float64Array, int32: Int32Array, int16: Int16Array,
+  const NUMBERS = {float32: Float32Array, float64: Float64Array, int64: Float64Array, int32: Int32Array,
+      int16: Int16Array,
     int8: Int8Array, uint8: Uint8Array, bool: Uint8Array};
   const MOST = 1e6;    // numbers in a tensor
-  const LONGEST = 1e6; // results of a run, one by one: a second or less
+  const LONGEST = 3e5; // results of a run, number by number: some 20 ms of a laptop
 
   const countOf = (shape) => shape.reduce((product, size) => product * size, 1);
   const isWhole = ({type}) => !type.startsWith("float");
@@ -20,7 +21,7 @@ globalThis.mgtGraph = (() => {
   };
   const list = ({data}) => [...data];
 
-  // ---- positions -----------------------------------------------------------------------------------------------------
+  // ---- positions ----------------------------------------------------------------------------------------------------
 
   // How far apart in memory neighbours along each dimension are.
   function stridesOf(shape) {
@@ -52,7 +53,8 @@ globalThis.mgtGraph = (() => {
   function broadcastShape(...shapes) {
     const rank = Math.max(...shapes.map((shape) => shape.length));
     return Array.from({length: rank}, (_, d) => {
-      const sizes = shapes.map((shape) => shape[d - rank + shape.length] ?? 1), size = sizes.find((each) => each !== 1) ?? 1;
+      const sizes = shapes.map((shape) => shape[d - rank + shape.length] ?? 1);
+      const size = sizes.find((each) => each !== 1) ?? 1;
       if (sizes.some((each) => each !== 1 && each !== size)) throw Error(`sizes ${sizes.join(" and ")} do not fit`);
       return size;
     });
@@ -67,18 +69,20 @@ globalThis.mgtGraph = (() => {
   const axesOf = (axes, rank) => list(axes).map((axis) => axisOf(axis, rank));
   const reshaped = (x, shape) => tensor(x.type, shape, x.data);
 
-  // ---- number by number ----------------------------------------------------------------------------------------------
+  // ---- number by number ---------------------------------------------------------------------------------------------
 
   const mapped = (f) => ([x], _, [type]) => tensor(type, x.shape, NUMBERS[type].from(x.data, f));
 
   function zipped(type, f, ...parts) {
-    const shape = broadcastShape(...parts.map((part) => part.shape)), [a, b, c] = parts.map((part) => broadcast(part, shape).data);
+    const shape = broadcastShape(...parts.map((part) => part.shape));
+    const [a, b, c] = parts.map((part) => broadcast(part, shape).data);
     const made = tensor(type, shape), data = made.data;
     for (let k = 0; k < data.length; k++) data[k] = f(a[k], b?.[k], c?.[k]);
     return made;
   }
   const each = (f) => (parts, _, [type]) => zipped(type, f, ...parts);
-  const byType = (ofWhole, ofReal) => (parts, _, [type]) => zipped(type, isWhole(parts[0]) ? ofWhole : ofReal, ...parts);
+  const byType = (ofWhole, ofReal) => (parts, _, [type]) =>
+      zipped(type, isWhole(parts[0]) ? ofWhole : ofReal, ...parts);
 
   const divisible = (f) => (a, b) => {
     if (b === 0) throw Error("a whole number is divided by zero");
@@ -93,10 +97,12 @@ globalThis.mgtGraph = (() => {
   const positive = (x) => (x <= 0 ? 0 : x);  // NaN stays
   const toWhole = (type) => (type === "bool" ? (x) => x !== 0 : isWhole({type}) ? Math.trunc : (x) => x);
 
-  const UNARY = {Neg: (x) => -x, Abs: Math.abs, Sign: Math.sign, Exp: Math.exp, Expm1: Math.expm1, Log: Math.log, Log1p: Math.log1p,
+  const UNARY = {Neg: (x) => -x, Abs: Math.abs, Sign: Math.sign, Exp: Math.exp, Expm1: Math.expm1, Log: Math.log,
+      Log1p: Math.log1p,
     Sqrt: Math.sqrt, Rsqrt: (x) => 1 / Math.sqrt(x), Square: (x) => x * x, Reciprocal: (x) => 1 / x, Inv: (x) => 1 / x,
     Sin: Math.sin, Cos: Math.cos, Tan: Math.tan, Asin: Math.asin, Acos: Math.acos, Atan: Math.atan, Sinh: Math.sinh,
-    Cosh: Math.cosh, Tanh: Math.tanh, Sigmoid: sigmoid, Softplus: softplus, Relu: positive, Relu6: (x) => Math.min(positive(x), 6),
+    Cosh: Math.cosh, Tanh: Math.tanh, Sigmoid: sigmoid, Softplus: softplus, Relu: positive,
+      Relu6: (x) => Math.min(positive(x), 6),
     Elu: (x) => (x < 0 ? Math.expm1(x) : x), Floor: Math.floor, Ceil: Math.ceil, Round: even, Rint: even,
     LogicalNot: (x) => !x, IsNan: (x) => x !== x, IsInf: (x) => Math.abs(x) === Infinity, IsFinite: Number.isFinite};
 
@@ -113,7 +119,8 @@ globalThis.mgtGraph = (() => {
     EluGrad: (dy, y) => (y < 0 ? dy * (y + 1) : dy), SoftplusGrad: (dy, x) => dy * sigmoid(x)};
 
   const BY_TYPE = {Mul: [wholeProduct, product], RealDiv: [divisible((a, b) => a / b), (a, b) => a / b],
-    Div: [divisible((a, b) => Math.trunc(a / b)), (a, b) => a / b], TruncateDiv: [divisible((a, b) => Math.trunc(a / b)),
+    Div: [divisible((a, b) => Math.trunc(a / b)), (a, b) => a / b],
+      TruncateDiv: [divisible((a, b) => Math.trunc(a / b)),
       (a, b) => Math.trunc(a / b)],
     FloorMod: [divisible(floorMod), floorMod], Mod: [divisible((a, b) => a % b), (a, b) => a % b],
     TruncateMod: [divisible((a, b) => a % b), (a, b) => a % b]};
@@ -132,7 +139,7 @@ globalThis.mgtGraph = (() => {
     return zipped(type, (c, x, y) => (c ? x : y), chosen, a, b);
   }
 
-  // ---- reductions ----------------------------------------------------------------------------------------------------
+  // ---- reductions ---------------------------------------------------------------------------------------------------
 
   function reduce(x, axes, keep, type, start, f, last = (sum) => sum) {
     const gone = new Set(axesOf(axes, x.shape.length)), kept = x.shape.map((size, d) => (gone.has(d) ? 1 : size));
@@ -142,7 +149,8 @@ globalThis.mgtGraph = (() => {
     const shape = keep ? kept : kept.filter((_, d) => !gone.has(d));
     return tensor(type, shape, NUMBERS[type].from(sums, (sum) => last(sum, count)));
   }
-  const reduction = (start, f, last) => ([x, axes], {keep_dims: keep}, [type]) => reduce(x, axes, keep, type, start, f, last);
+  const reduction = (start, f, last) => ([x, axes], {keep_dims: keep}, [type]) =>
+      reduce(x, axes, keep, type, start, f, last);
   const sum = (a, b) => a + b;
   const REDUCTIONS = {Sum: [0, sum], Mean: [0, sum, (total, count) => total / count], Prod: [1, product],
     Max: [-Infinity, (a, b) => (b > a || b !== b ? b : a)], Min: [Infinity, (a, b) => (b < a || b !== b ? b : a)],
@@ -177,7 +185,7 @@ globalThis.mgtGraph = (() => {
     return made;
   };
 
-  // ---- products of matrices ------------------------------------------------------------------------------------------
+  // ---- products of matrices -----------------------------------------------------------------------------------------
 
   const swapped = (x) => {
     const order = [...x.shape.keys()], [row, column] = order.splice(-2);
@@ -190,7 +198,8 @@ globalThis.mgtGraph = (() => {
   function multiply(a, b, type) {
     const [rows, inner] = a.shape.slice(-2), [same, columns] = b.shape.slice(-2);
     if (inner !== same) throw Error(`matrices of ${inner} columns and ${same} rows do not fit`);
-    const batch = broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2)), made = tensor(type, [...batch, rows, columns]);
+    const batch = broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+    const made = tensor(type, [...batch, rows, columns]);
     const left = broadcast(a, [...batch, rows, inner]).data, right = broadcast(b, [...batch, inner, columns]).data;
     for (let k = 0; k < countOf(batch); k++) {
       for (let i = 0; i < rows; i++) {
@@ -207,12 +216,13 @@ globalThis.mgtGraph = (() => {
   const products = ([a, b], {transpose_a, transpose_b, adj_x, adj_y}, [type]) =>
     multiply(transpose_a || adj_x ? swapped(a) : a, transpose_b || adj_y ? swapped(b) : b, type);
 
-  // ---- cutting, joining, reordering ----------------------------------------------------------------------------------
+  // ---- cutting, joining, reordering ---------------------------------------------------------------------------------
 
   function reshape([x, wanted]) {
     const shape = list(wanted), known = shape.filter((size) => size !== -1), open = shape.indexOf(-1);
     if (open >= 0) shape[open] = x.data.length / (countOf(known) || 1);
-    if (countOf(shape) !== x.data.length) throw Error(`${x.data.length} numbers do not fit in shape (${shape.join(", ")})`);
+    const fits = countOf(shape) === x.data.length;
+    if (!fits) throw Error(`${x.data.length} numbers do not fit in shape (${shape.join(", ")})`);
     return reshaped(x, shape);
   }
   function expandDims([x, axis]) {
@@ -263,7 +273,8 @@ globalThis.mgtGraph = (() => {
     return cut(x, at, Array(count).fill(x.shape[at] / count));
   }
   function splitV([x, sizes, axis]) {
-    const at = axisOf(axis.data[0], x.shape.length), wanted = list(sizes), rest = x.shape[at] - wanted.reduce(sum, 0) - 1;
+    const at = axisOf(axis.data[0], x.shape.length), wanted = list(sizes);
+    const rest = x.shape[at] - wanted.reduce(sum, 0) - 1;
     return cut(x, at, wanted.map((size) => (size < 0 ? rest : size)));
   }
   function slice([x, begin, size]) {
@@ -273,7 +284,8 @@ globalThis.mgtGraph = (() => {
     return view(x, shape, own, from.reduce((place, at, d) => place + at * own[d], 0));
   }
 
-  // What x[begin:end:strides] takes of a shape: where it starts, its strides, its size along each old dimension, its shape.
+  // What x[begin:end:strides] takes of a shape: where it starts, its strides, its size along each old dimension, its
+  // shape.
   function section(shape, begin, end, steps, masks) {
     const has = (mask, k) => ((masks[mask] ?? 0) >> k) & 1, own = stridesOf(shape);
     const given = begin.filter((_, k) => !has("new_axis_mask", k) && !has("ellipsis_mask", k)).length;
@@ -283,11 +295,14 @@ globalThis.mgtGraph = (() => {
     begin.forEach((_, k) => {
       if (has("new_axis_mask", k)) return found.shape.push(1);
       if (has("ellipsis_mask", k)) { for (let n = shape.length - given; n > 0; n--) whole(d++); return 0; }
-      const step = has("shrink_axis_mask", k) ? 1 : steps[k], size = shape[d], [low, high] = step > 0 ? [0, size] : [-1, size - 1];
+      const step = has("shrink_axis_mask", k) ? 1 : steps[k], size = shape[d];
+      const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
       const bound = (at) => Math.min(Math.max(axisOf(at, size), low), high);
-      const one = has("shrink_axis_mask", k), from = !one && has("begin_mask", k) ? (step > 0 ? low : high) : bound(begin[k]);
+      const one = has("shrink_axis_mask", k);
+      const from = !one && has("begin_mask", k) ? (step > 0 ? low : high) : bound(begin[k]);
       const to = one ? from + 1 : has("end_mask", k) ? (step > 0 ? high : low) : bound(end[k]);
-      if (one && (axisOf(begin[k], size) < 0 || axisOf(begin[k], size) >= size)) throw Error(`there is no entry ${begin[k]}`);
+      const place = axisOf(begin[k], size);
+      if (one && (place < 0 || place >= size)) throw Error(`there is no entry ${begin[k]}`);
       const count = Math.max(Math.ceil((to - from) / step), 0);
       found.start += count ? from * own[d] : 0;
       found.sizes.push(count);
@@ -309,7 +324,8 @@ globalThis.mgtGraph = (() => {
     return made;
   }
   function gather(x, indices, axis) {
-    const before = x.shape.slice(0, axis), after = x.shape.slice(axis + 1), rows = countOf(before), run = countOf(after);
+    const before = x.shape.slice(0, axis), after = x.shape.slice(axis + 1), rows = countOf(before);
+    const run = countOf(after);
     const made = tensor(x.type, [...before, ...indices.shape, ...after]), size = x.shape[axis];
     let place = 0;
     for (let row = 0; row < rows; row++) {
@@ -326,7 +342,9 @@ globalThis.mgtGraph = (() => {
   }
   function segmentSum([x, ids, count], _, [type]) {
     const inner = x.shape.slice(ids.shape.length), run = countOf(inner), sums = new Float64Array(count.data[0] * run);
-    ids.data.forEach((id, row) => { if (id >= 0) for (let k = 0; k < run; k++) sums[id * run + k] += x.data[row * run + k]; });
+    ids.data.forEach((id, row) => {
+      for (let k = 0; id >= 0 && k < run; k++) sums[id * run + k] += x.data[row * run + k];
+    });
     return tensor(type, [count.data[0], ...inner], NUMBERS[type].from(sums));
   }
   function pad([x, paddings, filling], _, [type]) {
@@ -344,19 +362,22 @@ globalThis.mgtGraph = (() => {
     return view(x, x.shape, own.map((stride, d) => (turned.has(d) ? -stride : stride)), start);
   }
 
-  // ---- making arrays, and asking for shapes --------------------------------------------------------------------------
+  // ---- making arrays, and asking for shapes -------------------------------------------------------------------------
 
   const filled = (type, shape, value) => tensor(type, shape, tensor(type, shape).data.fill(value));
   const sizes = (shape, type) => tensor(type, [shape.length], shape);
   const scalar = (value, type) => tensor(type, [], [value]);
   function range([start, limit, delta], _, [type]) {
-    const [from, to, step] = [start, limit, delta].map((part) => part.data[0]), count = Math.max(Math.ceil((to - from) / step), 0);
+    const [from, to, step] = [start, limit, delta].map((part) => part.data[0]);
+    const count = Math.max(Math.ceil((to - from) / step), 0);
     const made = tensor(type, [count]);
     return tensor(type, [count], made.data.map((_, k) => from + k * step));
   }
   function linSpace([start, stop, num], _, [type]) {
-    const [from, to, count] = [start, stop, num].map((part) => part.data[0]), step = (to - from) / Math.max(count - 1, 1);
-    return tensor(type, [count], tensor(type, [count]).data.map((_, k) => (k === count - 1 && k ? to : from + k * step)));
+    const [from, to, count] = [start, stop, num].map((part) => part.data[0]);
+    const step = (to - from) / Math.max(count - 1, 1);
+    const made = tensor(type, [count]);
+    return tensor(type, [count], made.data.map((_, k) => (k === count - 1 && k ? to : from + k * step)));
   }
   function oneHot([indices, depth, on, off], {axis = -1}, [type]) {
     const size = depth.data[0], made = filled(type, [...indices.shape, size], off.data[0]);
@@ -368,9 +389,11 @@ globalThis.mgtGraph = (() => {
   function gradientAxes([first, second], _, [type]) {
     const shapes = [list(first), list(second)], rank = Math.max(...shapes.map((shape) => shape.length));
     if (sameShape(...shapes)) return shapes.map(() => tensor(type, [0]));
-    const wide = shapes.map((shape) => [...Array(rank - shape.length).fill(1), ...shape]), all = broadcastShape(...shapes);
+    const wide = shapes.map((shape) => [...Array(rank - shape.length).fill(1), ...shape]);
+    const all = broadcastShape(...shapes);
     return wide.map((shape) => {
-      const axes = [...shape.keys()].filter((d) => shape[d] === 1 && (all[d] !== 1 || wide.every((each) => each[d] === 1)));
+      const axes = [...shape.keys()].filter((d) =>
+          shape[d] === 1 && (all[d] !== 1 || wide.every((each) => each[d] === 1)));
       return tensor(type, [axes.length], axes);
     });
   }
@@ -390,7 +413,7 @@ globalThis.mgtGraph = (() => {
     return made;
   }
 
-  // ---- softmax and cross-entropy -------------------------------------------------------------------------------------
+  // ---- softmax and cross-entropy ------------------------------------------------------------------------------------
 
   function logSoftmax(x, type) {
     const made = tensor(type, x.shape), length = x.shape.at(-1);
@@ -401,14 +424,18 @@ globalThis.mgtGraph = (() => {
     }
     return made;
   }
-  const softmax = ([x], _, [type]) => tensor(type, x.shape, logSoftmax({...x, data: Float64Array.from(x.data)}, "float64").data
-    .map(Math.exp));
+  const softmax = ([x], _, [type]) =>
+    tensor(type, x.shape, logSoftmax(x, "float64").data.map(Math.exp));
   function crossEntropy([logits, targets], _, [type]) {
-    const shape = broadcastShape(logits.shape, targets.shape), labels = broadcast(targets, shape), [rows, classes] = shape;
-    const logs = logSoftmax({...broadcast(logits, shape), data: Float64Array.from(broadcast(logits, shape).data)}, "float64");
+    const shape = broadcastShape(logits.shape, targets.shape), labels = broadcast(targets, shape);
+    const [rows, classes] = shape;
+    const logs = logSoftmax(broadcast(logits, shape), "float64");
     const losses = new Float64Array(rows);
-    logs.data.forEach((log, k) => { if (labels.data[k] !== 0) losses[Math.floor(k / classes)] -= labels.data[k] * log; });
-    return [tensor(type, [rows], losses), tensor(type, shape, logs.data.map((log, k) => Math.exp(log) - labels.data[k]))];
+    logs.data.forEach((log, k) => {
+      if (labels.data[k] !== 0) losses[Math.floor(k / classes)] -= labels.data[k] * log;
+    });
+    return [tensor(type, [rows], losses),
+        tensor(type, shape, logs.data.map((log, k) => Math.exp(log) - labels.data[k]))];
   }
   function sparseCrossEntropy([logits, labels], settings, types) {
     const [rows, classes] = logits.shape, targets = tensor("float64", logits.shape);
@@ -420,7 +447,7 @@ globalThis.mgtGraph = (() => {
     return [reshaped(losses, [rows]), slopes];
   }
 
-  // ---- variables -----------------------------------------------------------------------------------------------------
+  // ---- variables ----------------------------------------------------------------------------------------------------
 
   const moved = (variable, f, ...parts) => {
     variable.value = zipped(variable.value.type, f, variable.value, ...parts);
@@ -432,7 +459,8 @@ globalThis.mgtGraph = (() => {
     AssignVariableOp: ([variable, value]) => { variable.value = value; return value; },
     AssignAddVariableOp: ([variable, value]) => moved(variable, sum, value),
     AssignSubVariableOp: ([variable, value]) => moved(variable, (a, b) => a - b, value),
-    ResourceApplyGradientDescent: ([variable, rate, slope]) => moved(variable, (a, b) => a - rounded(first(rate) * b), slope),
+    ResourceApplyGradientDescent: ([variable, rate, slope]) =>
+        moved(variable, (a, b) => a - rounded(first(rate) * b), slope),
     ResourceApplyMomentum([variable, speed, rate, slope, share], {use_nesterov: nesterov}) {
       moved(speed, (v, g) => v * first(share) + g, slope);
       const ahead = (a, g, v) => a - first(rate) * (g + first(share) * v), plain = (a, g, v) => a - first(rate) * v;
@@ -443,14 +471,18 @@ globalThis.mgtGraph = (() => {
       const ahead = (a, g, v) => a + first(share) * v - first(rate) * g, plain = (a, g, v) => a + v;
       return moved(variable, nesterov ? ahead : plain, slope, speed.value);
     },
-    ResourceApplyAdagrad: ([variable, sums, rate, slope], settings) => adagrad(variable, sums, rate, 0, slope, settings),
+    ResourceApplyAdagrad: ([variable, sums, rate, slope], settings) =>
+      adagrad(variable, sums, rate, 0, slope, settings),
     ResourceApplyAdagradV2: ([variable, sums, rate, epsilon, slope], settings) =>
       adagrad(variable, sums, rate, first(epsilon), slope, settings),
-    ResourceApplyAdam([variable, means, squares, power1, power2, rate, share1, share2, epsilon, slope], {use_nesterov: nesterov}) {
-      const pace = first(rate) * Math.sqrt(1 - first(power2)) / (1 - first(power1)), b1 = first(share1), b2 = first(share2);
+    ResourceApplyAdam([variable, means, squares, power1, power2, rate, share1, share2, epsilon, slope],
+        {use_nesterov: nesterov}) {
+      const pace = first(rate) * Math.sqrt(1 - first(power2)) / (1 - first(power1)), b1 = first(share1);
+      const b2 = first(share2);
       moved(means, (m, g) => m + (g - m) * (1 - b1), slope);
       moved(squares, (v, g) => v + (g * g - v) * (1 - b2), slope);
-      const towards = nesterov ? zipped(means.value.type, (m, g) => m * b1 + (1 - b1) * g, means.value, slope) : means.value;
+      const towards = nesterov ? zipped(means.value.type, (m, g) => m * b1 + (1 - b1) * g, means.value, slope)
+          : means.value;
       return moved(variable, (a, m, v) => a - pace * m / (Math.sqrt(v) + first(epsilon)), towards, squares.value);
     },
   };
@@ -459,7 +491,7 @@ globalThis.mgtGraph = (() => {
     return moved(variable, (a, g, s) => a - first(rate) * g / (Math.sqrt(s) + epsilon), slope, sums.value);
   }
 
-  // ---- graphs in the graph: `call(number, inputs)` runs one ------------------------------------------------------------
+  // ---- graphs in the graph: `call(number, inputs)` runs one ---------------------------------------------------------
 
   const isTrue = ({data}) => Boolean(data[0]);
   function loop(inputs, {graphs: [condition, body]}, _, call) {
@@ -477,7 +509,8 @@ globalThis.mgtGraph = (() => {
     ...entries(UNARY, mapped), ...entries(BINARY, each), ...entries(BY_TYPE, (both) => byType(...both)),
     ...entries(REDUCTIONS, (three) => reduction(...three)), ...UPDATES,
     Const: (_, settings, [type]) => written({type, ...settings}),
-    Identity: same, IdentityN: (parts) => parts, StopGradient: same, PreventGradient: same, Snapshot: same, EnsureShape: same,
+    Identity: same, IdentityN: (parts) => parts, StopGradient: same, PreventGradient: same, Snapshot: same,
+      EnsureShape: same,
     Cast: ([x], _, [type]) => tensor(type, x.shape, NUMBERS[type].from(x.data, toWhole(type))),
     AddN: (parts, _, [type]) => parts.reduce((a, b) => zipped(type, sum, a, b)),
     LeakyRelu: (parts, settings, types) => mapped(leaky(settings))(parts, settings, types),
@@ -485,48 +518,59 @@ globalThis.mgtGraph = (() => {
     FloorDiv: floorDiv, Select: select, SelectV2: each((c, x, y) => (c ? x : y)),
     ClipByValue: each((x, low, high) => Math.min(Math.max(x, low), high)),
     L2Loss: ([x], _, [type]) => scalar(x.data.reduce((total, value) => total + value * value / 2, 0), type),
-    ArgMax: furthest((a, b) => a > b), ArgMin: furthest((a, b) => a < b), Cumsum: running(0, sum), Cumprod: running(1, product),
+    ArgMax: furthest((a, b) => a > b), ArgMin: furthest((a, b) => a < b), Cumsum: running(0, sum),
+      Cumprod: running(1, product),
     MatMul: products, BatchMatMul: products, BatchMatMulV2: products, BatchMatMulV3: products,
     BiasAdd: each(sum), BiasAddGrad: ([slope], _, [type]) =>
       reduce(slope, {data: [...slope.shape.keys()].slice(0, -1)}, false, type, 0, sum),
-    Reshape: reshape, ExpandDims: expandDims, Squeeze: squeeze, Tile: tile, Pack: pack, Unpack: unpack, Split: split, SplitV: splitV,
+    Reshape: reshape, ExpandDims: expandDims, Squeeze: squeeze, Tile: tile, Pack: pack, Unpack: unpack, Split: split,
+      SplitV: splitV,
     BroadcastTo: ([x, shape]) => broadcast(x, list(shape)), Transpose: ([x, order]) => transpose(x, list(order)),
-    ConcatV2: (parts, _, [type]) => concat(parts.slice(0, -1), axisOf(first(parts.at(-1)), parts[0].shape.length), type),
-    Slice: slice, StridedSlice: stridedSlice, StridedSliceGrad: stridedSliceGrad, Gather: ([x, indices]) => gather(x, indices, 0),
-    GatherV2: gatherV2, UnsortedSegmentSum: segmentSum, Pad: pad, PadV2: pad, ReverseV2: reverse, InvertPermutation: inverted,
+    ConcatV2: (parts, _, [type]) =>
+      concat(parts.slice(0, -1), axisOf(first(parts.at(-1)), parts[0].shape.length), type),
+    Slice: slice, StridedSlice: stridedSlice, StridedSliceGrad: stridedSliceGrad,
+      Gather: ([x, indices]) => gather(x, indices, 0),
+    GatherV2: gatherV2, UnsortedSegmentSum: segmentSum, Pad: pad, PadV2: pad, ReverseV2: reverse,
+      InvertPermutation: inverted,
     MatrixDiagV3: diagonal,
-    Fill: ([shape, value], _, [type]) => filled(type, list(shape), first(value)), Range: range, LinSpace: linSpace, OneHot: oneHot,
+    Fill: ([shape, value], _, [type]) => filled(type, list(shape), first(value)), Range: range, LinSpace: linSpace,
+      OneHot: oneHot,
     ZerosLike: ([x], _, [type]) => filled(type, x.shape, 0), OnesLike: ([x], _, [type]) => filled(type, x.shape, 1),
-    Shape: ([x], _, [type]) => sizes(x.shape, type), ShapeN: (parts, _, types) => parts.map((x, k) => sizes(x.shape, types[k])),
+    Shape: ([x], _, [type]) => sizes(x.shape, type),
+      ShapeN: (parts, _, types) => parts.map((x, k) => sizes(x.shape, types[k])),
     Size: ([x], _, [type]) => scalar(x.data.length, type), Rank: ([x], _, [type]) => scalar(x.shape.length, type),
     BroadcastGradientArgs: gradientAxes, Softmax: softmax, LogSoftmax: ([x], _, [type]) => logSoftmax(x, type),
     SoftmaxCrossEntropyWithLogits: crossEntropy, SparseSoftmaxCrossEntropyWithLogits: sparseCrossEntropy,
-    ReadVariableOp: ([variable]) => variable.value, VariableShape: ([variable], _, [type]) => sizes(variable.value.shape, type),
+    ReadVariableOp: ([variable]) => variable.value,
+      VariableShape: ([variable], _, [type]) => sizes(variable.value.shape, type),
     ResourceGather: ([variable, indices]) => gather(variable.value, indices, 0),
-    While: loop, StatelessWhile: loop, If: branch, StatelessIf: branch, PartitionedCall: called, StatefulPartitionedCall: called,
+    While: loop, StatelessWhile: loop, If: branch, StatelessIf: branch, PartitionedCall: called,
+      StatefulPartitionedCall: called,
   };
 
-  // ---- a whole graph -------------------------------------------------------------------------------------------------
+  // ---- a whole graph ------------------------------------------------------------------------------------------------
 
   // What keeps a graph from running in the page, or "".
   function whyNot({graphs, feeds, why}) {
     if (why) return why;
-    const ops = graphs.flatMap((graph) => graph.ops), type = ops.map(([name]) => name).find((name) => !(name in OPERATIONS));
+    const ops = graphs.flatMap((graph) => graph.ops);
+    const type = ops.map(([name]) => name).find((name) => !(name in OPERATIONS));
     if (type) return `${type} does not run in the page`;
     const types = [...feeds.map((feed) => feed.type), ...ops.flatMap(([, , kinds]) => kinds)];
     const kind = types.find((each) => !(each in NUMBERS) && each !== "resource");
     return kind ? `the page has no numbers of type ${kind}` : "";
   }
 
-  // Runs the first graph on its feeds: tensors, for variables their values. Hands out all tensors, and the values the variables
-  // have afterwards, in the order of the feeds.
+  // Runs the first graph on its feeds: tensors, for variables their values. Hands out all tensors, and the values the
+  // variables have afterwards, in the order of the feeds.
   function run({graphs, feeds}, values) {
     const inputs = values.map((value, k) => (feeds[k].variable ? {value} : value));
     let left = LONGEST;
     const all = (number, given) => {
       const found = [...given];
       for (const [type, from, types, settings = {}] of graphs[number].ops) {
-        const made = OPERATIONS[type](from.map((k) => found[k]), settings, types, call), many = Array.isArray(made) ? made : [made];
+        const made = OPERATIONS[type](from.map((k) => found[k]), settings, types, call);
+        const many = Array.isArray(made) ? made : [made];
         found.push(...many);
         for (const each of many) left -= 1 + (each.data?.length ?? 0);
         if (left < 0) throw Error("it takes too long for a page");
@@ -542,7 +586,7 @@ globalThis.mgtGraph = (() => {
   }
   const changes = ({graphs}) => graphs.some(({ops}) => ops.some(([type]) => type in UPDATES));
 
-  // ---- numbers in few letters, as graph_values.py writes them ----------------------------------------------------------
+  // ---- numbers in few letters, as graph_values.py writes them -------------------------------------------------------
 
   // Rounds to some figures, the half to the even digit, as Python does.
   function digitsOf(value, figures) {
@@ -567,7 +611,8 @@ globalThis.mgtGraph = (() => {
   function writtenOut({type, shape, data}, start = 0, depth = 0) {
     if (depth === shape.length) return numberText(data[start], type);
     const run = countOf(shape.slice(depth + 1));
-    const parts = Array.from({length: shape[depth]}, (_, k) => writtenOut({type, shape, data}, start + k * run, depth + 1));
+    const parts = Array.from({length: shape[depth]},
+        (_, k) => writtenOut({type, shape, data}, start + k * run, depth + 1));
     return `[${parts.join(", ")}]`;
   }
   function rangeText(values, type) {

@@ -1,5 +1,5 @@
-// A graph whose values come one step at a time. The drawing holds all values to begin with; this hides what is still to come,
-// and where the graph can run in the page, it lets the reader change what comes in and computes everything anew.
+// A graph whose values come one step at a time. The drawing holds all values to begin with; this hides what is still
+// to come. Where the graph can run in the page, the reader may change what comes in, and everything is computed anew.
 (() => {
   const {button, caption, element, remember, remembered, setUp, slider} = globalThis.mgtFace;
   const {changes, isWhole, run, textOf, whyNot, written} = globalThis.mgtGraph;
@@ -7,7 +7,7 @@
   const FEW = 16;    // numbers of a tensor that has fields
   const TRAIL = 6;   // results that are told
 
-  // ---- the drawing ---------------------------------------------------------------------------------------------------
+  // ---- the drawing --------------------------------------------------------------------------------------------------
 
   // The node of the step, in the drawing that is shown, comes into view inside the drawing's own box; the page stays.
   function reveal(box, node) {
@@ -46,7 +46,7 @@
     }
   }
 
-  // ---- pictures of many numbers, as graph_values.py makes them ---------------------------------------------------------
+  // ---- pictures of many numbers, as graph_values.py makes them ------------------------------------------------------
 
   const COLOURS = [[0, 114, 178], [255, 255, 255], [213, 94, 0]];  // -1 blue, 0 white, 1 orange
   function colourOf(share) {
@@ -73,7 +73,7 @@
     return canvas.toDataURL();
   }
 
-  // ---- words ---------------------------------------------------------------------------------------------------------
+  // ---- words --------------------------------------------------------------------------------------------------------
 
   // The caption of a step: pieces of text, and gaps for the values of nodes.
   function captionOf(pieces, texts) {
@@ -97,12 +97,13 @@
     return shape.length === 2 ? `${name}, row ${at[0]}, column ${at[1]}` : `${name}, entry ${at.join(", ")}`;
   };
 
-  // ---- fields --------------------------------------------------------------------------------------------------------
+  // ---- fields -------------------------------------------------------------------------------------------------------
 
   const LARGEST = {int32: 2 ** 31, int16: 2 ** 15, int8: 128, uint8: 256, int64: 2 ** 53};
   const isNumber = (text, type) => {
     const value = Number(text);
-    if (text.trim() === "" || Number.isNaN(value) || !isWhole({type})) return text.trim() !== "" && !Number.isNaN(value);
+    if (text.trim() === "" || Number.isNaN(value)) return false;
+    if (!isWhole({type})) return true;
     return Number.isInteger(value) && Math.abs(value) < LARGEST[type] && (type !== "uint8" || value >= 0);
   };
 
@@ -112,13 +113,15 @@
     made.addEventListener(type === "bool" ? "change" : "input", change);
     return made;
   }
-  // The fields of one tensor: `set(tensor)` fills them; `read()` makes a tensor of them, or says which of them has no number.
+  // The fields of one tensor: `set(tensor)` fills them; `read()` makes a tensor of them, or says which of them has no
+  // number.
   function fieldsOf({name, type, shape, variable}, change) {
     const count = shape.reduce((product, size) => product * size, 1);
     const all = Array.from({length: count}, (_, k) => field(type, partName(name, shape, k), () => change()));
     const grid = element("div", {className: "mgt-entries"}, ...all);
     grid.style.gridTemplateColumns = `repeat(${shape.at(-1) ?? 1}, minmax(3.2rem, 5.5rem))`;
-    const node = element("fieldset", {}, element("legend", {textContent: `${variable ? "variable" : "input"} ${name}`}), grid);
+    const node = element("fieldset", {}, element("legend", {textContent: `${variable ? "variable" : "input"} ${name}`}),
+        grid);
     const set = (x) => all.forEach((each, k) => {
       if (type === "bool") each.checked = x.data[k];
       else each.value = Number.isFinite(x.data[k]) ? plainly(x.data[k]) : "";
@@ -126,13 +129,14 @@
     });
     const read = (now) => {
       const bad = all.find((each) => type !== "bool" && !each.placeholder && !isNumber(each.value, type));
-      const values = all.map((each, k) => (type === "bool" ? each.checked : each.value === "" ? now.data[k] : each.value));
+      const values = all.map((each, k) =>
+          (type === "bool" ? each.checked : each.value === "" ? now.data[k] : each.value));
       return bad ? {bad: bad.ariaLabel} : {tensor: written({type, shape, values})};
     };
     return {node, set, read};
   }
 
-  // ---- a graph that runs ---------------------------------------------------------------------------------------------
+  // ---- a graph that runs --------------------------------------------------------------------------------------------
 
   function running(data, program, show) {
     const start = program.feeds.map(written), key = `graph-${data.name}`;
@@ -154,8 +158,10 @@
       const odd = found.findIndex((x) => x && !isWhole(x) && x.data.some((value) => !Number.isFinite(value)));
       const before = (k) => (k === result && past.length ? ` (before: ${past.slice(-TRAIL).join(", ")})` : "");
       const results = data.results.map(([label, k]) => `${label} ${texts[k]}${before(k)}`).join("; ");
-      const when = past.length ? `After ${past.length} more step${past.length === 1 ? "" : "s"}` : "Computed in this page";
-      return `${when}: ${results}.` + (odd < 0 ? "" : ` Not a finite number first at ${data.names[odd]}: ${texts[odd]}.`);
+      const when = past.length ? `After ${past.length} more step${past.length === 1 ? "" : "s"}`
+          : "Computed in this page";
+      const trouble = odd < 0 ? "" : ` Not a finite number first at ${data.names[odd]}: ${texts[odd]}.`;
+      return `${when}: ${results}.${trouble}`;
     }
 
     function attempt() {
@@ -163,13 +169,15 @@
         says.say(told(compute()));
         return true;
       } catch (error) {
+        after = null;
         says.say(`With these numbers the graph does not run: ${error.message}. The values are those of before.`);
         return false;
       }
     }
     function save() {
       const set = (k) => now[k].data.some((value, n) => !Object.is(value, start[k].data[n]));
-      const state = program.feeds.flatMap(({name}, k) => (sized[k] && set(k) ? [[name, [...now[k].data].map(plainly).join(";")]] : []));
+      const state = program.feeds.flatMap(({name}, k) =>
+          (sized[k] && set(k) ? [[name, [...now[k].data].map(plainly).join(";")]] : []));
       remember(key, Object.fromEntries(state));
     }
     function changed() {
@@ -214,10 +222,11 @@
     return {nodes: [node, says.node], restore};
   }
 
-  // ---- the figure ----------------------------------------------------------------------------------------------------
+  // ---- the figure ---------------------------------------------------------------------------------------------------
 
   function stepper(figure, data) {
-    const sheet = figure.querySelector(".mgt-still > .mgt-graph"), boxes = [...sheet.querySelectorAll(":scope > .mgt-drawing")];
+    const sheet = figure.querySelector(".mgt-still > .mgt-graph");
+    const boxes = [...sheet.querySelectorAll(":scope > .mgt-drawing")];
     const line = element("p", {className: "mgt-caption", ariaLive: "polite"}), last = data.captions.length - 1;
     let texts = data.texts;
 
@@ -240,12 +249,14 @@
       show(steps.value);
     };
     const trouble = whyNot(data.program);
-    const live = trouble ? {nodes: [element("p", {className: "mgt-says",
-      textContent: `This graph's values were computed in Python: ${trouble}.`})], restore() {}} : running(data, data.program, renew);
+    const told = `This graph's values were computed in Python: ${trouble}.`;
+    const live = trouble ? {nodes: [element("p", {className: "mgt-says", textContent: told})], restore() {}}
+      : running(data, data.program, renew);
     show(last);
     sheet.prepend(...live.nodes, steps.node, line);
     live.restore();
-    new ResizeObserver(() => sheet.querySelectorAll("text.mgt-value").forEach(fit)).observe(sheet);  // another drawing, maybe
+    const fitAll = () => sheet.querySelectorAll("text.mgt-value").forEach(fit);
+    new ResizeObserver(fitAll).observe(sheet);  // it may show the other drawing now
     return sheet;
   }
 
