@@ -24,7 +24,7 @@ from nbdev.clean import clean_nb
 # %% ../nbs/44_book.ipynb #ffc8d16d
 from .data import load_mnist
 from .checks import put
-from .readme import readme, readme_picture
+from .readme import write_readme
 from .manuscript import FOLDS, bare_name, notebooks, project
 from .plain_pages import render
 
@@ -183,10 +183,9 @@ def clean_output(output: dict) -> dict | None:
 
 # %% ../nbs/44_book.ipynb #0e9471ae
 def save(executed: list[Executed]):
-    "Write executed notebooks back to where they were read from, and README.md with its picture."
+    "Write executed notebooks back to where they were read from, and README.md."
     for run in executed: put(run.path, nb2str(run.notebook))
-    put(project() / "README.md", readme())
-    if picture := readme_picture()[1]: (project() / "README.png").write_bytes(picture)
+    write_readme()
 
 # %% ../nbs/44_book.ipynb #0a5681c0
 def settle_data(

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['CARD', 'CARD_ALT', 'draw_card', 'write_card', 'card_tags']
 
-# %% ../nbs/41_card.ipynb #07b424c5
-import html, itertools, textwrap
+# %% ../nbs/41_card.ipynb #a7518003
+import html, itertools, textwrap, urllib.parse
 from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from nbdev.config import get_config
-from .explore import figure_png
+from .explore import figure_png, static
 
 # %% ../nbs/41_card.ipynb #7eb2660d
 CARD, CARD_ALT = (
@@ -50,9 +50,9 @@ def write_card(directory):
     (Path(directory) / CARD).write_bytes(figure_png(fig))
     plt.close(fig)
 
-# %% ../nbs/41_card.ipynb #b1dab969
+# %% ../nbs/41_card.ipynb #af3ad948
 def card_tags() -> str:
-    "What the head of a page says about its card; an address in it has to be whole."
+    "What the head of a page says of its card and its icon; the card's address has to be whole."
     site = f"{get_config().doc_host}{get_config().doc_baseurl}"
     tags = {
         "og:image": f"{site}/{CARD}",
@@ -64,4 +64,6 @@ def card_tags() -> str:
         f'<meta property="{name}" content="{html.escape(str(value))}">'
         for name, value in tags.items()
     ]
-    return "".join([*pairs, '<meta name="twitter:card" content="summary_large_image">'])
+    picture = urllib.parse.quote(static("icon.svg").strip())
+    icon = f'<link rel="icon" href="data:image/svg+xml,{picture}">'
+    return "".join([*pairs, '<meta name="twitter:card" content="summary_large_image">', icon])

@@ -8,6 +8,7 @@ from mnist_graph_tutorial.book import cleaned, environment, execute
 from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import cache_directory, load_mnist
 from mnist_graph_tutorial.manuscript import notebooks, project
+from mnist_graph_tutorial.readme import readme
 from lessons import CHAPTERS, run_chapter
 
 NOTEBOOKS = notebooks()
@@ -55,17 +56,17 @@ def test_notebooks_are_kept_as_a_run_writes_them(path):
     assert book.nb2str(cleaned(nbformat.read(path, 4))) == path.read_text()
 
 def test_readme_is_the_front_page():
-    assert (project() / "README.md").read_text() == book.readme()
+    assert (project() / "README.md").read_text() == readme()
 
 def test_readme_has_the_two_commands():
-    lines = book.readme().splitlines()
+    lines = readme().splitlines()
     assert "pip install -e '.[dev]' && mnist-graph-tutorial run" in lines
     assert "pip install -e '.[dev]' && pytest" in lines
 
 def test_readme_names_the_repository_that_settings_name():
     settings = configparser.ConfigParser()
     settings.read(project() / "settings.ini")
-    assert f"git+{settings['DEFAULT']['git_url']}`" in book.readme()
+    assert f"git+{settings['DEFAULT']['git_url']}`" in readme()
 
 # One notebook
 
