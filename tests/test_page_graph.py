@@ -138,7 +138,7 @@ RUN = """runs => runs.map(({program, changes, times}) => {
 @pytest.fixture(scope="module")
 def runs(chromium, tmp_path_factory):
     "Runs programs in a page: a list of (program, numbers for feeds by their position, how often)."
-    with visit(chromium, page_file(tmp_path_factory.mktemp("graph"), f"<script>{static('graph_operations.js')}</script>")) as page:
+    with visit(chromium, page_file(tmp_path_factory.mktemp("graph"), f"<script>{static('graph.js')}</script>")) as page:
         page.set_default_timeout(120_000)
         yield lambda *asked: page.evaluate(RUN, [dict(program=program, changes={k: dict(values=np.ravel(v).tolist()) for k, v in changes.items()}, times=times)
                                                  for program, changes, times in asked])
@@ -182,7 +182,7 @@ WITH_VARIABLES = {"ReadVariableOp", "VariableShape", "ResourceGather", "AssignVa
 CONTROL = {"While", "StatelessWhile", "If", "StatelessIf", "PartitionedCall", "StatefulPartitionedCall"}
 
 def test_every_operation_of_the_page_is_tested(chromium, tmp_path):
-    with visit(chromium, page_file(tmp_path, f"<script>{static('graph_operations.js')}</script>")) as page: names = set(page.evaluate("mgtGraph.names"))
+    with visit(chromium, page_file(tmp_path, f"<script>{static('graph.js')}</script>")) as page: names = set(page.evaluate("mgtGraph.names"))
     updates = {name for name in names if name.startswith("ResourceApply")}
     assert names - {case[1] for case in CASES} == WITH_VARIABLES | CONTROL | updates and updates == {f"ResourceApply{name}" for name in UPDATES}
 

@@ -99,7 +99,7 @@
 
   // ---- fields -------------------------------------------------------------------------------------------------------
 
-  const LARGEST = {int32: 2 ** 31, int16: 2 ** 15, int8: 128, uint8: 256, int64: 2 ** 53};
+  const LARGEST = {int32: 2 ** 31, int8: 128, uint8: 256, int64: 2 ** 53};
   const isNumber = (text, type) => {
     const value = Number(text);
     if (text.trim() === "" || Number.isNaN(value)) return false;

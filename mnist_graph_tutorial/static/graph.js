@@ -2,7 +2,6 @@
 // changed; a variable is {value: tensor}. What is float32 is rounded when it is stored; sums are in double precision.
 globalThis.mgtGraph = (() => {
   const NUMBERS = {float32: Float32Array, float64: Float64Array, int64: Float64Array, int32: Int32Array,
-      int16: Int16Array,
     int8: Int8Array, uint8: Uint8Array, bool: Uint8Array};
   const MOST = 1e6;    // numbers in a tensor
   const LONGEST = 3e5; // results of a run, number by number: some 20 ms of a laptop
