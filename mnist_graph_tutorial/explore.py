@@ -32,7 +32,8 @@ def png_uri(figure, **form) -> str:  # form: as for `figure_png`
 
 # %% ../nbs/13_explore.ipynb #f7cc2dd4
 PAPER = (
-    "display:inline-block;max-width:100%;isolation:isolate;background:color-mix(in srgb,#fff 86%,"
+    "display:inline-block;max-width:100%;isolation:isolate;forced-color-adjust:none;"
+    "background:color-mix(in srgb,#fff 86%,"
     "var(--jp-layout-color0,var(--bs-body-bg,#fff)))"
 )
 
