@@ -17,7 +17,8 @@
   // What the reader sets, and what it is at first: the search that opens the chapter.
   const KNOBS = {
     digit: {control: menu, name: "Digit to find", values: TEN, value: 3},
-    start: {control: menu, name: "Start from", values: Object.keys(STARTS), value: "noise", label: (name) => STARTS[name]},
+    start: {control: menu, name: "Start from", values: Object.keys(STARTS), value: "noise",
+      label: (name) => STARTS[name]},
     seed: {control: slider, name: "Noise number", values: TEN, value: 0},
     objective: {control: menu, name: "Objective", values: Object.keys(OBJECTIVES), value: "post",
       label: (name) => OBJECTIVES[name]},
@@ -32,7 +33,7 @@
   const asked = (texts) => Object.fromEntries(Object.entries(KNOBS).map(([key, {values, value}]) =>
     [key, values.find((each) => String(each) === texts?.[key]) ?? value]));
 
-  // ---- the search ----------------------------------------------------------------------------------------------------
+  // ---- the search -------------------------------------------------------------------------------------------------
 
   const topOf = (answer) => answer.indexOf(Math.max(...answer));
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -56,7 +57,8 @@
   }
   function nameOf({start, seed}, drawn) {
     if (start === "noise") return `noise ${seed}`;
-    return start === "blank" ? "a blank sheet" : drawn.sample?.name ?? (drawn.image ? "your drawing" : "the empty sheet");
+    if (start === "blank") return "a blank sheet";
+    return drawn.sample?.name ?? (drawn.image ? "your drawing" : "the empty sheet");
   }
 
   // What each network makes of the image, and since which step it has read the wanted digit without a break.
@@ -84,7 +86,7 @@
     return true;
   }
 
-  // ---- what is to be seen ----------------------------------------------------------------------------------------------
+  // ---- what is to be seen -----------------------------------------------------------------------------------------
 
   // The chapter's scale of ink (contact_sheets): 17 shades of the root, orange below 0; beyond 1 it is blue.
   function shade(value) {
@@ -94,9 +96,11 @@
     return level < 0 ? [213, 94, 0, -255 * level] : [0, 0, 0, 255 * level];
   }
   function key() {
-    const roots = Array.from({length: 17}, (_, k) => (k - 8) / 8), scale = picture({width: 20, height: 1, colours: shade});
+    const roots = Array.from({length: 17}, (_, k) => (k - 8) / 8);
+    const texts = ["\u22121", "\u22120.25", "0", "0.25", "1", "> 1"];
+    const scale = picture({width: 20, height: 1, colours: shade});
     scale.paint([...roots.map((root) => root * Math.abs(root)), 0, 2, 2], "The scale of ink");
-    scale.text.append(...["\u22121", "\u22120.25", "0", "0.25", "1", "> 1"].map((textContent) => element("span", {textContent})));
+    scale.text.append(...texts.map((textContent) => element("span", {textContent})));
     scale.node.classList.add("mgt-key");
     return scale.node;
   }
@@ -118,8 +122,8 @@
     });
     const legend = element("div", {className: "mgt-line mgt-legend", ariaHidden: "true"}, element("span"),
       element("span", {textContent: "this network"}), element("span", {textContent: "the second"}));
-    const list = element("ul", {role: "list", ariaLabel: "Probability of each digit, by this network and by the second"},
-      ...rows.map(({node}) => node));
+    const ariaLabel = "Probability of each digit, by this network and by the second";
+    const list = element("ul", {role: "list", ariaLabel}, ...rows.map(({node}) => node));
     const show = (answers, wanted) => rows.forEach(({node, cells}, digit) => {
       node.classList.toggle("mgt-wanted", digit === wanted);
       cells.forEach((each, k) => each.show(answers[k][digit], topOf(answers[k]) === digit));
@@ -134,16 +138,19 @@
   // The loss of 2018 clips probabilities at 1e-10: below that, the wanted digit has no say in its slope.
   function trouble({diverged, step, answers}, {digit, objective}) {
     if (diverged) {
-      return ` The search diverged in step ${step + 1}: its numbers grew beyond what a computer holds, and the image stays as it ` +
-        "was before. Lower the rate or L2, or start over.";
+      return ` The search diverged in step ${step + 1}: its numbers grew beyond what a computer holds, and the image ` +
+        "stays as it was before. Lower the rate or L2, or start over.";
     }
-    return objective === "post" && answers[0][digit] < 1e-10 ? ` So far from a ${digit} the loss of 2018 is clipped: its slope ` +
-      `knows nothing of the ${digit}. Try the logit.` : "";
+    const lost = objective === "post" && answers[0][digit] < 1e-10;
+    return lost ? ` So far from a ${digit} the loss of 2018 is clipped: its slope knows nothing of the ${digit}.` +
+      " Try the logit." : "";
   }
   function words(search, settings, name) {
     const {answers, since, step, start, image} = search, {digit} = settings;
-    const verdicts = [verdict("This network", answers[0], digit, since[0]), verdict("the second", answers[1], digit, since[1])].join("; ");
-    const way = step ? `Step ${step} of a search for a ${digit}, from ${name}.` : `A search for a ${digit}, from ${name}: press Play or Step.`;
+    const networks = ["This network", "the second"];
+    const verdicts = networks.map((each, k) => verdict(each, answers[k], digit, since[k])).join("; ");
+    const way = step ? `Step ${step} of a search for a ${digit}, from ${name}.`
+      : `A search for a ${digit}, from ${name}: press Play or Step.`;
     const moved = step ? ` A pixel has changed by ${rounded(apart(image, start))} on average;` +
       ` correlation with the start ${signed(correlation(image, start), 2)}.` : "";
     return `${way} ${verdicts}.${moved}${trouble(search, settings)}`;
@@ -157,7 +164,8 @@
       const {start, image, step, answers} = search, change = image.map((value, k) => value - start[k]);
       const texts = [`start: ${name}`, `image at step ${step}`, "image less start"];
       [start, image, change].forEach((values, k) => pictures[k].paint(values, pictures[k].text.textContent = texts[k]));
-      const objective = objectiveOf(settings), cost = (terms) => rounded(imageGradient(net, image, settings.digit, terms).cost);
+      const objective = objectiveOf(settings);
+      const cost = (terms) => rounded(imageGradient(net, image, settings.digit, terms).cost);
       losses.textContent = `loss ${cost({loss: objective.loss})}, with penalties ${cost(objective)}`;
       scores.show(answers, settings.digit);
       says.say(words(search, settings, name));
@@ -172,7 +180,7 @@
     return () => { timer ||= setTimeout(() => { timer = 0; show(); }, pause); };
   }
 
-  // ---- the figure ------------------------------------------------------------------------------------------------------
+  // ---- the figure -------------------------------------------------------------------------------------------------
 
   function dream(figure, data) {
     const told = remembered("dream"), settings = asked(told), nets = [], shown = display();
@@ -180,7 +188,7 @@
 
     const show = () => { if (search) shown.show(search, settings, nameOf(settings, drawn), nets[0]); };
     const save = () => {
-      const image = drawn.sample ? `${drawn.sample.digit}.${drawn.sample.k + 1}` : "own";  // a drawing never leaves the page
+      const {sample} = drawn, image = sample ? `${sample.digit}.${sample.k + 1}` : "own";  // a drawing stays in the page
       remember("dream", settings.start === "sheet" ? {...settings, image} : settings);
     };
     const restart = () => {
@@ -213,7 +221,8 @@
       restart();
     }});
     const samples = samplesFor(laid, data.samples);
-    const own = element("div", {className: "mgt-own"}, laid.node, element("div", {className: "mgt-tools"}, ...laid.buttons), samples.node);
+    const own = element("div", {className: "mgt-own"}, laid.node,
+      element("div", {className: "mgt-tools"}, ...laid.buttons), samples.node);
 
     const arrange = () => {
       own.hidden = settings.start !== "sheet";
@@ -257,12 +266,12 @@
     if (sample) for (let k = 0; k < +sample[2]; k++) samples.take(+sample[1]);
     arrange();
     figure.dream = {get search() { return search; }, settings};
-    const node = (name) => controls[name].node;
-    return element("div", {className: "mgt-face"},
-      element("div", {className: "mgt-controls"}, node("digit"), node("start"), node("seed"), own, node("objective"), node("box")),
-      shown.views, key(),
-      element("div", {className: "mgt-tools"}, job.node, button("Step", step), button("Start over", restart), button("Reset all", reset)),
-      shown.says, element("div", {className: "mgt-controls mgt-live"}, ...["rate", "l1", "l2", "tv"].map(node)), shown.scores);
+    const nodes = (...names) => names.map((name) => controls[name].node);
+    const buttons = [job.node, button("Step", step), button("Start over", restart), button("Reset all", reset)];
+    const first = [...nodes("digit", "start", "seed"), own, ...nodes("objective", "box")];
+    return element("div", {className: "mgt-face"}, element("div", {className: "mgt-controls"}, ...first),
+      shown.views, key(), element("div", {className: "mgt-tools"}, ...buttons), shown.says,
+      element("div", {className: "mgt-controls mgt-live"}, ...nodes("rate", "l1", "l2", "tv")), shown.scores);
   }
 
   setUp("dream", dream);
