@@ -188,7 +188,8 @@
 
     const show = () => { if (search) shown.show(search, settings, nameOf(settings, drawn), nets[0]); };
     const save = () => {
-      const {sample} = drawn, image = sample ? `${sample.digit}.${sample.k + 1}` : "own";  // a drawing stays in the page
+      const {sample} = drawn;
+      const image = sample ? `${sample.digit}.${sample.k + 1}` : "own";  // a drawing stays in the page
       remember("dream", settings.start === "sheet" ? {...settings, image} : settings);
     };
     const restart = () => {
