@@ -122,9 +122,9 @@ globalThis.mgtFace = (() => {
 
   // ---- work ---------------------------------------------------------------------------------------------------------
 
-  // Work in slices, with a frame after each: `work()` does a little (under 10 ms) and returns whether there is more;
-  // `show()` draws. It stands still while the page is hidden or `figure` is out of sight. With a `pace`, work is done
-  // once in so many milliseconds.
+  // Work in slices, with a frame after each: `work()` does a little (under 10 ms) and returns whether there is more, or
+  // "later" for more in the next frame; `show()` draws. It stands still while the page is hidden or `figure` is out of
+  // sight. With a `pace`, work is done once in so many milliseconds.
   function worker(figure, work, show, changed = () => {}, pace = 0) {
     const state = {running: false};
     let due = 0, seen = true;
@@ -139,7 +139,8 @@ globalThis.mgtFace = (() => {
     const slice = () => {
       const start = performance.now();
       let more = state.running;
-      do { more = more && work(); } while (more && !pace && performance.now() - start < SLICE);
+      const goesOn = () => more && more !== "later" && !pace && performance.now() - start < SLICE;
+      do { more = more && work(); } while (goesOn());
       show();
       requestAnimationFrame(() => { due = 0; wake(); });
       if (!more) state.pause();
