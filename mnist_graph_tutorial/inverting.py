@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['STYLES', 'LearnedInverse', 'learned', 'check_matrix', 'check_settings', 'post_graph', 'learn_inverse_in_session',
            'product', 'loss_table', 'draw_verdict', 'draw_curves', 'draw_parting', 'draw_valley', 'draw_scatter',
-           'losses_of', 'draw_paths', 'draw_step']
+           'draw_paths']
 
 # %% ../nbs/30_inverting.ipynb #9e8b221b
 import contextlib
@@ -124,10 +124,10 @@ def loss_table(
         rows.append(f"{name:{width}}" + "".join(f"{losses[step // every]:12.4g}" for step in at))
     return "\n".join(rows)
 
-# %% ../nbs/30_inverting.ipynb #bd100a8e
-def _heat_map(ax, M, title: str, ticks=range(10)):
+# %% ../nbs/30_inverting.ipynb #2d2ff1b8
+def _heat_map(ax, M, title: str):
     "A matrix on the scale from -1 to 1."
-    ax.set(title=title, xlabel="column", ylabel="row", xticks=ticks, yticks=ticks)
+    ax.set(title=title, xlabel="column", ylabel="row", xticks=range(10), yticks=range(10))
     return ax.imshow(M, cmap="RdBu_r", vmin=-1, vmax=1)
 
 def _write_values(ax, M):
@@ -254,44 +254,14 @@ def draw_scatter(
     return fig, (f"Loss at the end against condition number for {len(conditions)} matrices, both "
                  f"axes logarithmic. {'; '.join(said)}.")
 
-# %% ../nbs/30_inverting.ipynb #81cfee94
-def losses_of(Xs, A):  # (m, n, n), (n, n) -> (m,)
-    "The post's loss of each of a stack."
-    return np.abs(Xs @ A - np.eye(len(A))).sum((1, 2))
-
-def draw_paths(paths: dict, A):  # name -> (steps, Xs); figure, alternative text
+# %% ../nbs/30_inverting.ipynb #a2b5e720
+def draw_paths(paths: dict):  # name -> (steps, losses); figure, alternative text
     "The loss against the step for each method, both axes logarithmic."
     fig, ax = plt.subplots(figsize=(7.2, 3.8), layout="constrained")
     ends = []
-    for (name, (steps, Xs)), (color, line, _) in zip(paths.items(), STYLES):
-        losses = losses_of(Xs, A)
+    for (name, (steps, losses)), (color, line, _) in zip(paths.items(), STYLES):
         ax.loglog(steps, losses, line, color=color, lw=2, label=name)
         ends.append(f"{name} is at {losses[-1]:.2g} after {steps[-1]:,} steps")
     ax.set(xlabel="step", ylabel="loss: sum of |XA - I|", xlim=(0.8, 150_000))
     ax.legend()
     return fig, f"Loss against step, both axes logarithmic. {'; '.join(ends)}."
-
-# %% ../nbs/30_inverting.ipynb #bf351456
-def draw_step(
-    A,                    # (n, n)
-    path: tuple,          # (steps, Xs)
-    training_step: int,   # the last noted step up to this one is drawn
-    method: str,
-) -> str:                 # alternative text
-    "Draw, on matplotlib's current figure, X A after a step and the losses so far."
-    steps, Xs = path
-    k, losses = np.searchsorted(steps, training_step, side="right") - 1, losses_of(Xs, A)
-    plt.gcf().set(figwidth=6.8, figheight=2.8)
-    places = dict(left=0.07, right=0.98, bottom=0.17, top=0.9, wspace=0.25)
-    left, right = plt.gcf().subplots(1, 2, gridspec_kw=places)
-    _heat_map(left, Xs[k] @ A, "XA: blue -1, white 0, red 1", ticks=(0, 9))
-    right.loglog(steps, losses, color="#999", lw=1)
-    right.loglog(steps[:k + 1], losses[:k + 1], color="black")
-    right.loglog(steps[k], losses[k], "o", color="#d55e00")
-    right.set(xlabel="step", ylabel="loss: sum of |XA - I|", xlim=(0.8, 150_000), ylim=(1e-14, 1e4))
-    right.minorticks_off()
-    right.set_xticks([1, 100, 10_000], ["1", "100", "10,000"])
-    right.set_yticks([1e-12, 1e-8, 1e-4, 1, 1e4], ["1e-12", "1e-8", "1e-4", "1", "1e4"])
-    largest = np.abs(Xs[k] @ A - np.eye(len(A))).max()
-    return (f"{method}, after step {steps[k]:,}: loss {losses[k]:.2g}, "
-            f"largest error of an entry {largest:.2g}.")

@@ -15,7 +15,7 @@ from PIL import Image
 PAGES = [f"{bare_name(path)}.html" for path in notebooks()] + ["search.html"]
 each_page = pytest.mark.parametrize("page", PAGES)
 in_both_themes = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-WITH_WIDGETS = [f"{bare_name(path)}.html" for path in notebooks() if re.search("mgt-(explore|steps|pad)", path.read_text())]
+WITH_WIDGETS = [f"{bare_name(path)}.html" for path in notebooks() if re.search("mgt-(explore|steps|pad|invert)", path.read_text())]
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
@@ -289,8 +289,15 @@ def use_pads(tab):
         pad.locator(".mgt-draw canvas").drag_to(pad.locator(".mgt-draw canvas"), source_position=dict(x=80, y=30), target_position=dict(x=80, y=150))
         pad.get_by_text("is what the network reads").wait_for()
 
+def use_inverters(tab):
+    "Newton-Schulz, chosen by keyboard and played by mouse, solves the first matrix."
+    for figure in tab.locator(".mgt-invert").all():
+        figure.get_by_role("combobox", name="method").press("End")
+        figure.get_by_role("button", name="Play").click()
+        figure.get_by_text("Solved: below 0.01").wait_for()
+
 def use_widgets(tab):
-    for use in (use_players, use_steppers, use_pads): use(tab)
+    for use in (use_players, use_steppers, use_pads, use_inverters): use(tab)
 
 # Screens of 900 pixels, at 1,280 wide, within which the first result of a chapter begins.
 SCREENS = {"graph_basics": 2, "matrix_inverse": 2, "mnist_net": 2, "fingerprints": 1, "ideal_images": 2, "draw_a_digit": 1,

@@ -107,7 +107,8 @@ globalThis.mgtFace = (() => {
   // ---- work ----------------------------------------------------------------------------------------------------------
 
   // Work in slices, with a frame after each: `work()` does a little (well under 10 ms) and returns whether more is to be
-  // done; `show()` draws. It stands still while the page is hidden or `figure` is out of sight.
+  // done, or "later" for more in the next frame; `show()` draws. It stands still while the page is hidden or `figure` is
+  // out of sight.
   function worker(figure, work, show, changed = () => {}) {
     const state = {running: false};
     let due = 0, seen = true;
@@ -122,7 +123,7 @@ globalThis.mgtFace = (() => {
     const slice = () => {
       const start = performance.now();
       let more = state.running;
-      while (more && performance.now() - start < SLICE) more = work();
+      while (more && more !== "later" && performance.now() - start < SLICE) more = work();
       show();
       requestAnimationFrame(() => { due = 0; wake(); });
       if (!more) state.pause();
@@ -156,11 +157,15 @@ globalThis.mgtFace = (() => {
   const states = () => new Map(location.hash.slice(1).split("&").filter((part) => part.includes("="))
     .map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]));
 
-  // The state of a figure, as texts by name; null where the address has none.
+  // The state of a figure, as texts by name; null where the address has none, or none that can be read.
   function remembered(name) {
     const text = states().get(name);
     if (text === undefined) return null;
-    return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decodeURIComponent)));
+    try {
+      return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decodeURIComponent)));
+    } catch {
+      return null;  // anybody may have typed it
+    }
   }
   function remember(name, state) {
     if (inLab()) return;  // there the address is JupyterLab's own
