@@ -54,12 +54,12 @@ def _still(A) -> str:  # (n, n) -> HTML
            f"axis: from {losses[0]:.2g} to {losses[-1]:.0e} after {len(losses) - 1} steps.")
     return figure_html(_draw_still(A, XAs[half], losses), alt)
 
-# %% ../nbs/62_page_inverse.ipynb #fb2308e9
+# %% ../nbs/62_page_inverse.ipynb #bdb75d06
 class InvertYourOwn:
-    "A matrix to edit, and four methods that invert it: displays itself, computes in the page alone."
+    "A matrix to edit, and four methods to invert it: displays itself, computes in the page alone."
     def __init__(
         self,
-        matrices: dict,  # name -> (n, n), n from 2 to 10: the menu; the first stands there at the start
+        matrices: dict,  # name -> (n, n), n from 2 to 10: the menu, beginning with the first
     ):
         self.presets = [_preset(name, matrix) for name, matrix in matrices.items()]
         if not self.presets: raise ValueError("no matrix is given")

@@ -26,7 +26,7 @@ def opened(chromium, url):
     @contextmanager
     def open_page(state="", **settings):
         with visit(chromium, url + (state and f"#invert={state}"), **settings) as page:
-            page.set_default_timeout(180_000)
+            page.set_default_timeout(90_000)
             yield page
     return open_page
 

@@ -14,12 +14,13 @@
 
   const safeRate = (A) => 1 / (2 * A.reduce((sum, value) => sum + value * value, 0) || 1);
   const METHODS = {
-    post: {name: "Adagrad, as in 2018", rate: () => 0.01, note: () => "The chapter takes the rate 0.01."},
-    decay: {name: "Adagrad, falling rate", rate: () => 0.2,
+    post: {name: "Adagrad, as in 2018", steps: 100000, rate: () => 0.01,
+      note: () => "The chapter takes the rate 0.01."},
+    decay: {name: "Adagrad, falling rate", steps: 100000, rate: () => 0.2,
       note: () => "The rate falls to 0 at the last step; the chapter begins at 0.2."},
-    squared: {name: "squared loss, momentum", rate: safeRate,
+    squared: {name: "squared loss, momentum", steps: 100000, rate: safeRate,
       note: (A) => `The chapter's safe rate is ${short(safeRate(A))} for this matrix.`},
-    schulz: {name: "Newton-Schulz (float64)", rate: () => 1,
+    schulz: {name: "Newton-Schulz (float64)", steps: 40, rate: () => 1,
       note: () => "It needs no rate, and computes in float64 always."},
   };
 
@@ -54,14 +55,14 @@
   function newRun(A, n, settings) {
     const Numbers = settings.numbers === "float32" ? Float32Array : Float64Array;
     const found = search(A, n, {...settings, Numbers}), {X} = found, before = X.slice();
-    const run = {A, n, X, settings, singular: rankOf(A, n) < n, taken: 0, diverged: 0, solved: 0, loss: 0,
+    const run = {A, n, X, settings, singular: rankOf(A, n) < n, taken: 0, diverged: 0, solved: null,
       curve: [], path: [[X[0], X[1]]],
       get over() { return run.diverged > 0 || run.taken >= settings.steps; }};
     let next = 0;
     const note = () => {                                 // every step at first, then at each fiftieth part more
-      run.loss = l1Error(X, A, n);
-      run.curve.push([run.taken, run.loss]);
-      if (run.loss < SOLVED) run.solved ||= run.taken;
+      const loss = l1Error(X, A, n);
+      run.curve.push([run.taken, loss]);
+      if (loss < SOLVED) run.solved ??= run.taken;
       next = Math.max(run.taken + 1, Math.ceil(run.taken * 1.02));
     };
     const step = () => {
@@ -105,7 +106,7 @@
     if (run.singular) return `Stalled at ${short(loss)} ${after}, ${off}. The matrix is singular: no X reaches I.`;
     const change = loss / lossAt(run, taken / 2);
     if (change > 2) return `Growing ${after}: ${left}. The rate is too high.`;
-    if (change < 0.5) return `Still falling ${after}: ${left}. Take more steps.`;
+    if (change < 0.75) return `Still falling ${after}: ${left}. Take more steps.`;
     return `Stalled at ${short(loss)} ${after}, ${off}.`;
   }
 
@@ -211,7 +212,7 @@
 
   // ---- the losses of this run, and of those before it -------------------------------------------------------------
 
-  const LOWEST = 1e-16;                                  // where a loss of 0 is drawn; beyond 1e6 a curve leaves the field
+  const LOWEST = 1e-16;                                  // where a loss of 0 is drawn; above 1e6, a curve leaves
   const logged = ({curve}) => curve.filter(([taken]) => taken > 0)
     .map(([taken, loss]) => [Math.log10(taken), Math.log10(Math.max(loss, LOWEST))]);
   const classOf = ({settings}, isEarlier) => `mgt-curve mgt-${settings.method}${isEarlier ? " mgt-faint" : ""}`;
@@ -336,10 +337,10 @@
 
   function stateFrom(texts, presets) {
     const [first] = presets, state = {n: first.n, sheet: sheetOf(first.entries, first.n), origin: first.name, seed: 0,
-      method: "post", factor: 1, steps: 100000, numbers: "float32"};
+      method: "post", factor: 1, numbers: "float32"};
     Object.assign(state, matrixFrom(texts, presets));
     if (Object.hasOwn(METHODS, texts.method ?? "")) state.method = texts.method;
-    if (STEPS.includes(+texts.steps)) state.steps = +texts.steps;
+    state.steps = STEPS.includes(+texts.steps) ? +texts.steps : METHODS[state.method].steps;
     if (texts.numbers === "float64") state.numbers = "float64";
     const ratio = +texts.rate / METHODS[state.method].rate(cornerOf(state.sheet, state.n));
     if (ratio > 0) state.factor = factorOf(ratio);
@@ -475,7 +476,7 @@
       return restart();
     };
     const setMethod = (method) => {
-      if ((method === "schulz") !== (state.method === "schulz")) state.steps = method === "schulz" ? 40 : 100000;
+      if (METHODS[method].steps !== METHODS[state.method].steps) state.steps = METHODS[method].steps;
       Object.assign(state, {method, factor: 1});
       restart();
     };
