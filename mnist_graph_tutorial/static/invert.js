@@ -324,7 +324,7 @@
     return FACTORS.reduce((best, factor) => (apart(factor) < apart(best) ? factor : best));
   }
 
-  // What an address holds of a matrix; nothing where it makes no sense.
+  // What an address holds of a matrix; without what makes no sense.
   function matrixFrom({size, preset, seed, entries = ""}, presets) {
     const known = presets.find(({name}) => name === preset), n = +size;
     const given = entries.split("_").map((text) => (text.trim() === "" ? NaN : +text));
@@ -332,7 +332,7 @@
     if (known) return {n: known.n, sheet: sheetOf(known.entries, known.n), origin: known.name, ...found};
     if (/^[1-9]\d{0,5}$/.test(seed)) return {sheet: drawnBy(+seed), origin: RANDOM, seed: +seed, ...found};
     if (found.n && given.length === n * n && given.every(fits)) return {sheet: sheetOf(given, n), origin: OWN, n};
-    return {};
+    return found;
   }
 
   function stateFrom(texts, presets) {
