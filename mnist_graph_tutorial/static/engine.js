@@ -250,7 +250,8 @@ globalThis.mgtEngine = (() => {
   const transposed = (a, n) => a.map((_, k) => a[(k % n) * n + Math.floor(k / n)]);
   const identity = (k, n) => (k % (n + 1) === 0 ? 1 : 0);
   const residualOf = (X, A, n, out) => {
-    product(X, A, n, out).forEach((value, k) => { out[k] = value - identity(k, n); });
+    product(X, A, n, out);
+    for (let k = 0; k < out.length; k += n + 1) out[k] -= 1;
     return out;
   };
   const l1Error = (X, A, n) =>
@@ -330,7 +331,7 @@ globalThis.mgtEngine = (() => {
     const sums = (values) => Math.max(...Array.from({length: n}, (_, i) =>
       Array.from({length: n}, (_, j) => Math.abs(values[i * n + j])).reduce((a, b) => a + b)));
     const given = Float64Array.from(A), turned = transposed(given, n), size = sums(given) * sums(turned);
-    const X = turned.map((value) => value / size);
+    const X = turned.map((value) => value / (size || 1));  // zeros stay zeros
     const state = {X, taken: 0, step() {
       const rest = product(given, X, n).map((value, k) => 2 * identity(k, n) - value);
       X.set(product(X, rest, n));
