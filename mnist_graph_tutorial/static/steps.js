@@ -138,13 +138,36 @@
 
   // ---- a graph that runs --------------------------------------------------------------------------------------------
 
+  const resultOf = ({results}) => results.find(([label]) => label.startsWith("returns"))?.[1];
+
+  // What came out, after how many steps, and where the first number is that is none. `past`: results of steps before.
+  function outcome(data, found, texts, past) {
+    const odd = found.findIndex((x) => x && !isWhole(x) && x.data.some((value) => !Number.isFinite(value)));
+    const before = (k) => (k === resultOf(data) && past.length ? ` (before: ${past.slice(-TRAIL).join(", ")})` : "");
+    const results = data.results.map(([label, k]) => `${label} ${texts[k]}${before(k)}`).join("; ");
+    const steps = `After ${past.length} more step${past.length === 1 ? "" : "s"}`;
+    const trouble = odd < 0 ? "" : ` Not a finite number first at ${data.names[odd]}: ${texts[odd]}.`;
+    return `${past.length ? steps : "Computed in this page"}: ${results}.${trouble}`;
+  }
+
+  // The reader's numbers as texts by name, where they are not those of the start; and what such texts say of a tensor.
+  function stateOf(fields, feeds, now, start) {
+    const isNew = (k) => now[k].data.some((value, n) => !Object.is(value, start[k].data[n]));
+    const numbers = feeds.flatMap(({name}, k) =>
+      (fields[k] && isNew(k) ? [[name, [...now[k].data].map(plainly).join(";")]] : []));
+    return Object.fromEntries(numbers);
+  }
+  function fromState(text, {type, shape}, now) {
+    const values = text?.split(";");
+    const fits = values?.length === now.data.length && values.every((value) => isNumber(value, type));
+    return fits ? written({type, shape, values}) : now;
+  }
+
   function running(data, program, show) {
-    const start = program.feeds.map(written), key = `graph-${data.name}`;
-    const sized = program.feeds.map((feed, k) => data.places.includes(k) && start[k].data.length <= FEW && feed.name);
-    const parts = program.feeds.map((feed, k) => (sized[k] ? fieldsOf(feed, () => changed()) : null));
-    const says = caption();
-    const result = data.results.find(([label]) => label.startsWith("returns"))?.[1];
-    let now = [...start], after = null, past = [];
+    const {feeds} = program, start = feeds.map(written), key = `graph-${data.name}`, says = caption();
+    const isOpen = ({name}, k) => name && data.places.includes(k) && start[k].data.length <= FEW;
+    const fields = feeds.map((feed, k) => (isOpen(feed, k) ? fieldsOf(feed, () => change()) : null));
+    let now = start, after = null, past = [];
 
     function compute() {
       const done = run(program, now), valueOf = (k) => (k < now.length ? now[k] : done.tensors[k]);
@@ -152,73 +175,43 @@
       const texts = found.map((x) => (x ? textOf(x) : ""));
       after = done.after;
       show(texts, found.map((x) => (x ? pictureOf(x) : "")));
-      return {found, texts};
+      says.say(outcome(data, found, texts, past));
     }
-    function told({found, texts}) {
-      const odd = found.findIndex((x) => x && !isWhole(x) && x.data.some((value) => !Number.isFinite(value)));
-      const before = (k) => (k === result && past.length ? ` (before: ${past.slice(-TRAIL).join(", ")})` : "");
-      const results = data.results.map(([label, k]) => `${label} ${texts[k]}${before(k)}`).join("; ");
-      const when = past.length ? `After ${past.length} more step${past.length === 1 ? "" : "s"}`
-          : "Computed in this page";
-      const trouble = odd < 0 ? "" : ` Not a finite number first at ${data.names[odd]}: ${texts[odd]}.`;
-      return `${when}: ${results}.${trouble}`;
-    }
-
     function attempt() {
       try {
-        says.say(told(compute()));
-        return true;
+        compute();
+        remember(key, stateOf(fields, feeds, now, start));
       } catch (error) {
         after = null;
         says.say(`With these numbers the graph does not run: ${error.message}. The values are those of before.`);
-        return false;
       }
+      return after !== null;
     }
-    function save() {
-      const set = (k) => now[k].data.some((value, n) => !Object.is(value, start[k].data[n]));
-      const state = program.feeds.flatMap(({name}, k) =>
-          (sized[k] && set(k) ? [[name, [...now[k].data].map(plainly).join(";")]] : []));
-      remember(key, Object.fromEntries(state));
+    function change() {
+      const read = fields.map((each, k) => each?.read(now[k]) ?? {tensor: now[k]});
+      const {bad} = read.find((each) => each.bad) ?? {};
+      if (bad) return says.say(`${bad}: a number is missing. The values are those of before.`);
+      [now, past] = [read.map((each) => each.tensor), []];
+      return attempt();
     }
-    function changed() {
-      const read = parts.map((part, k) => part?.read(now[k]) ?? {tensor: now[k]}), bad = read.find((each) => each.bad);
-      if (bad) return says.say(`${bad.bad}: a number is missing. The values are those of before.`);
-      now = read.map((each) => each.tensor);
-      past = [];
-      if (attempt()) save();
-      return now;
+    function go(tensors, before) {
+      [now, past] = [tensors, before];
+      fields.forEach((each, k) => each?.set(now[k]));
+      return attempt();
     }
-    function step() {
-      if (!after && !attempt()) return;
-      [now, past] = [after, [...past, data.texts[result] ?? ""]];
-      parts.forEach((part, k) => part?.set(now[k]));
-      if (attempt()) save();
-    }
-    function reset() {
-      [now, past] = [[...start], []];
-      parts.forEach((part, k) => part?.set(now[k]));
-      attempt();
-      remember(key, {});
-    }
+    const step = () => (after || attempt()) && go(after, [...past, data.texts[resultOf(data)] ?? ""]);
     function restore() {
-      const state = remembered(key) ?? {};
-      let found = false;
-      program.feeds.forEach(({name, type, shape}, k) => {
-        const values = state[name]?.split(";");
-        if (!sized[k] || values?.length !== now[k].data.length || !values.every((text) => isNumber(text, type))) return;
-        now[k] = written({type, shape, values});
-        found = true;
-      });
-      parts.forEach((part, k) => part?.set(now[k]));
-      if (found) attempt();
+      const state = remembered(key) ?? {}, textOfFeed = (k) => fields[k] && state[feeds[k].name];
+      const tensors = feeds.map((feed, k) => fromState(textOfFeed(k), feed, start[k]));
+      fields.forEach((each, k) => each?.set(start[k]));
+      if (tensors.some((each, k) => each !== start[k])) go(tensors, []);
     }
 
-    const another = changes(program) ? [button("Another step", step)] : [];
-    const fields = parts.filter(Boolean).map((part) => part.node);
-    if (!fields.length && !another.length) return {nodes: [], restore() {}};
+    const another = changes(program) ? [button("Another step", step)] : [], shown = fields.filter(Boolean);
+    if (!shown.length && !another.length) return {nodes: [], restore() {}};
     says.say("Change a number, and everything is computed anew, in this page.");
-    const node = element("div", {className: "mgt-tensors"}, ...fields,
-      element("div", {className: "mgt-tools"}, ...another, button("Reset", reset)));
+    const buttons = element("div", {className: "mgt-tools"}, ...another, button("Reset", () => go(start, [])));
+    const node = element("div", {className: "mgt-tensors"}, ...shown.map((each) => each.node), buttons);
     return {nodes: [node, says.node], restore};
   }
 
