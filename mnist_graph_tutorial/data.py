@@ -6,7 +6,7 @@
 __all__ = ['DIGESTS', 'MIRRORS', 'NOTICE', 'read_idx', 'parse_idx', 'Split', 'Mnist', 'as_split', 'check_split', 'one_hot',
            'check_all_digits', 'cache_directory', 'download', 'load_mnist', 'check_source', 'image_grid']
 
-# %% ../nbs/12_data.ipynb #8217cfe1
+# %% ../nbs/12_data.ipynb #48d53081
 import gzip, hashlib, http.client, math, os, tempfile, urllib.request, zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -67,7 +67,7 @@ class Mnist(NamedTuple):
     test: Split
     name: str
 
-# %% ../nbs/12_data.ipynb #1a4c43a6
+# %% ../nbs/12_data.ipynb #5cf91d49
 def as_split(
     images: np.ndarray,  # (n, 28, 28) uint8
     labels: np.ndarray,  # (n,) uint8
@@ -106,7 +106,7 @@ def check_all_digits(labels):
     missing = sorted(set(range(10)) - set(np.asarray(labels).tolist()))
     if missing: raise ValueError(f"no image of {', '.join(map(str, missing))}; a mean needs one")
 
-# %% ../nbs/12_data.ipynb #dfeba699
+# %% ../nbs/12_data.ipynb #a376e1ef
 def _find_file(directory: Path, name: str) -> Path:
     "The file `name` or `name`.gz in a directory; `FileNotFoundError` where neither is."
     for path in (directory / name, directory / f"{name}.gz"):
@@ -197,7 +197,7 @@ def _embedded_digits() -> tuple[Split, Split]:
         images[order[:300]], labels[order[:300]]
     )
 
-# %% ../nbs/12_data.ipynb #34598db2
+# %% ../nbs/12_data.ipynb #03909980
 NOTICE = (
     "Using scikit-learn's 1,797 small digits in place of MNIST. For the real thing, connect to the "
     "network or set MNIST_GRAPH_DATA to a directory with its four files."
@@ -244,7 +244,7 @@ def _from_cache(directory: Path, read):
     try: return read(directory)
     except (OSError, ValueError): return read(download(directory))
 
-# %% ../nbs/12_data.ipynb #be4b9f73
+# %% ../nbs/12_data.ipynb #110bb6be
 def image_grid(
     images: np.ndarray,  # (rows, columns, 784)
     titles=None,         # one string a column

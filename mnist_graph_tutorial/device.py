@@ -5,23 +5,23 @@
 # %% auto #0
 __all__ = ['use_device', 'describe_device', 'gpu_driver', 'compiled', 'traces', 'seconds', 'in_turns', 'medians']
 
-# %% ../nbs/10_device.ipynb #92f03572
+# %% ../nbs/10_device.ipynb #9f7b924f
 import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")     # TensorFlow reads both when it is imported
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0");   # the same sums in the same order, every time
 
-# %% ../nbs/10_device.ipynb #64758561
+# %% ../nbs/10_device.ipynb #38f109cb
 import platform, re, shutil, statistics, subprocess, time
 from pathlib import Path
 from .checks import one_of, silent_stderr
 
-# %% ../nbs/10_device.ipynb #d3a75f90
+# %% ../nbs/10_device.ipynb #5a14c614
 with silent_stderr():
     import tensorflow as tf
     tf.config.list_physical_devices()
 tf.config.experimental.enable_tensor_float_32_execution(False)
 
-# %% ../nbs/10_device.ipynb #5322e678
+# %% ../nbs/10_device.ipynb #b88823e3
 def use_device(
     name: str="",  # "auto", "cpu" or "gpu"; "" reads `MNIST_GRAPH_DEVICE`, else "auto"
 ) -> str:  # "cpu" or "gpu": the device that graphs will run on

@@ -60,7 +60,7 @@ class predict:
             f'{html.escape(why)}</div></div>'
         )
 
-# %% ../nbs/14_exercises.ipynb #e6aab464
+# %% ../nbs/14_exercises.ipynb #05fe8d91
 class Verdict(NamedTuple):
     "Whether an answer is right, and why; true or false accordingly."
     is_right: bool
@@ -86,7 +86,7 @@ def wrong(
     return Verdict(False, text, hint)
 
 def checker(check):  # a function that returns a `Verdict`
-    "The same check, for which an error in the answer is a wrong answer, not an end."
+    "The same check, but an exception in the answer makes it wrong, and ends nothing."
     @functools.wraps(check)
     def checked(*answers, **named):
         try: return check(*answers, **named)

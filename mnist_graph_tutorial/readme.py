@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['badges', 'readme_picture', 'readme', 'readme_source', 'write_readme']
 
-# %% ../nbs/45_readme.ipynb #94e5adc9
+# %% ../nbs/45_readme.ipynb #f289ada5
 import base64, contextlib, html, re
 
-# %% ../nbs/45_readme.ipynb #2e7e03c6
+# %% ../nbs/45_readme.ipynb #a8f4fb9a
 import nbformat
 from nbdev.config import get_config
 from .checks import put
@@ -40,7 +40,7 @@ def readme_picture() -> tuple[str, bytes]:
     alt, png = found[-1]
     return html.unescape(alt), base64.b64decode(png)
 
-# %% ../nbs/45_readme.ipynb #f36311aa
+# %% ../nbs/45_readme.ipynb #7372d1f8
 def _parts() -> tuple[str, str]:
     "The title of the front page, and what README.md says below it."
     cells = nbformat.read(notebooks()[0], 4).cells
@@ -59,7 +59,7 @@ def readme() -> str:
     title, text = _parts()
     return f"# {title}\n\n\n{text}\n"
 
-# %% ../nbs/45_readme.ipynb #980b9a38
+# %% ../nbs/45_readme.ipynb #5395cb12
 def readme_source() -> str:
     "The text of nbs/readme.qmd: what nbdev's own commands make README.md from, to the letter."
     title, text = _parts()

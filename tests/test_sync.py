@@ -8,10 +8,11 @@ NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 FLOORS = [
     {"checks"},
     {"device", "explore", "exercises", "contact_sheets", "graph_layers"},
-    {"data", "inverting", "fingerprint_panels", "page_engine", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
+    {"data", "inverting", "fingerprint_panels", "page_engine", "page_network", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
     {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_reading", "graph_steps",
+     "page_graph", "page_inverse",
      "plain_pages", "glossary", "readme", "execution"},
-    {"mnist_net", "draw_a_digit", "graph_folding", "site"},
+    {"mnist_net", "draw_a_digit", "graph_folding", "site", "page_dream", "page_fingerprint", "page_shift", "page_training"},
     {"ideal_images", "pretrained", "workers", "graph_view", "book"},
     {"sessions", "graph_basics", "fingerprints", "scaling_out"},
     {"contenders"}, {"bench"}, {"cli"}]
