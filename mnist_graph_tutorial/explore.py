@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PAPER', 'CAPTION', 'WIDGET', 'LIMIT', 'figure_png', 'png_uri', 'image_html', 'figure_html', 'show', 'Progress',
            'frame', 'starting_values', 'is_ordered', 'is_even', 'label', 'widget_for', 'sheet', 'live', 'svg_uri',
-           'weight', 'lighter', 'static', 'script_json', 'interactive', 'page', 'explore']
+           'weight', 'lighter', 'static', 'interactive', 'page', 'explore']
 
 # %% ../nbs/13_explore.ipynb #e2c32fdb
 import base64, html, importlib.resources, io, itertools
@@ -32,7 +32,8 @@ def png_uri(figure, **form) -> str:  # form: as for `figure_png`
 
 # %% ../nbs/13_explore.ipynb #f7cc2dd4
 PAPER = (
-    "display:inline-block;max-width:100%;isolation:isolate;background:color-mix(in srgb,#fff 86%,"
+    "display:inline-block;max-width:100%;isolation:isolate;forced-color-adjust:none;"
+    "background:color-mix(in srgb,#fff 86%,"
     "var(--jp-layout-color0,var(--bs-body-bg,#fff)))"
 )
 
@@ -234,7 +235,7 @@ def static(name: str) -> str:
     folder = importlib.resources.files("mnist_graph_tutorial") / "static"
     return (folder / name).read_text(encoding="utf-8")
 
-def script_json(value) -> str:
+def _script_json(value) -> str:
     "JSON that may stand inside a script element."
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
@@ -252,14 +253,14 @@ def interactive(
     shared: dict=None,   # name -> data that other figures of the page may have, too
 ) -> str:                # HTML
     "A figure with controls; `shared(data.NAME)` of the script gives what is shared."
-    texts = {label: script_json(value) for label, value in (shared or {}).items()}
+    texts = {label: _script_json(value) for label, value in (shared or {}).items()}
     keys = {label: f"{label}-{zlib.crc32(text.encode()):08x}" for label, text in texts.items()}
     json_kind = ' type="application/json"'
     blocks = [_once("script", keys[label], texts[label], json_kind) for label in texts]
     code = [f"{script}.js" for script in ("face", *scripts, name)]
     sheets = [f"{style}.css" for style in ("widget", *styles)]
     return WIDGET.format(
-        name=name, still=still, data=script_json(data | keys), shared="\n".join(blocks),
+        name=name, still=still, data=_script_json(data | keys), shared="\n".join(blocks),
         styles="".join(_once("style", sheet, static(sheet)) for sheet in sheets),
         scripts="\n".join(_once("script", file, static(file)) for file in code))
 
