@@ -6,8 +6,8 @@
 __all__ = ['SHARED', 'DEBRIS', 'environment', 'may_use_gpu', 'warm_up', 'helpers', 'kernel', 'marked', 'Turns', 'Runner',
            'Executed', 'execute', 'watch', 'progress', 'clock', 'cleaned', 'clean_output']
 
-# %% ../nbs/15_execution.ipynb #743448ab
-import contextlib, json, multiprocessing, os, re, sys, tempfile, threading, time
+# %% ../nbs/15_execution.ipynb #7dd19f27
+import contextlib, inspect, json, multiprocessing, os, re, sys, tempfile, threading, time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
 from multiprocessing import forkserver
 from pathlib import Path
@@ -63,30 +63,40 @@ def warm_up(env: dict):
     multiprocessing.get_context("forkserver").set_forkserver_preload(SHARED)
     with silent_stderr(), mock.patch.dict(os.environ, env): forkserver.ensure_running()
 
-# %% ../nbs/15_execution.ipynb #302a5065
-class _Fork(multiprocessing.context.ForkServerProcess):
-    "A fork, with the methods of a `Popen`."
+# %% ../nbs/15_execution.ipynb #05e6afb1
+class _Fork:
+    "A fork that becomes a kernel, with the methods of a `Popen`."
     stdin = stdout = stderr = None
-    def poll(self): return self.exitcode
+    def __init__(self, **told):
+        code = f"{inspect.getsource(_become_kernel)}\n_become_kernel({', '.join(told)})"
+        context = multiprocessing.get_context("forkserver")
+        self.process = context.Process(target=exec, args=(code, told))
+        self.process.start()
+        self.pid = self.process.pid
+    def poll(self): return self.process.exitcode
+    def kill(self): self.process.kill()
     def send_signal(self, number): os.kill(self.pid, number)
     def wait(self):
-        self.join()
-        return self.exitcode
+        self.process.join()
+        return self.process.exitcode
 
 class _Provisioner(LocalProvisioner):
     "Starts a kernel as a fork."
     async def launch_kernel(self, cmd, *, env, cwd, stderr, **kwargs):
         warm_up(env)
         words = cmd[cmd.index("-f"):]
-        self.process = _Fork(target=_become_kernel, args=(words, env, str(cwd), stderr.name))
-        self.process.start()
+        self.process = _Fork(words=words, env=env, cwd=str(cwd), log=stderr.name)
         self.pid = self.pgid = self.process.pid
         return self.connection_info
 
 def _become_kernel(words, env, cwd, log):
     "What a fork does."
+    import multiprocessing, os, threading
+    def end_with_parent():
+        multiprocessing.parent_process().join()
+        os._exit(1)
     os.setsid()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
@@ -95,11 +105,6 @@ def _become_kernel(words, env, cwd, log):
     from tensorflow.python.ops import logging_ops
     logging_ops.enable_interactive_logging()
     launch_new_instance([*words, f"--IPKernelApp.parent_handle={os.getppid()}"])
-
-def _end_with_parent():
-    "Wait until the process that asked for this one is gone."
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 def helpers(env: dict, count: int):
     "A pool of processes that have begun as a kernel does; of one thread where there are no forks."
