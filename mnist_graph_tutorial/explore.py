@@ -57,7 +57,7 @@ def image_html(
 CAPTION = ("font-size:.9em;line-height:1.45;max-width:44em;margin:.3em 0 0;"
            "color:var(--jp-ui-font-color1,var(--bs-body-color,#333))")
 
-# %% ../nbs/13_explore.ipynb #b8a2e896
+# %% ../nbs/13_explore.ipynb #049e4080
 def figure_html(figure, alt: str, caption: str="") -> str:
     "A figure as HTML that stands on its own, and closed; `ValueError` without alternative text."
     import matplotlib.pyplot as plt
@@ -65,7 +65,7 @@ def figure_html(figure, alt: str, caption: str="") -> str:
         if not (isinstance(alt, str) and alt.strip()):
             raise ValueError("a figure needs alternative text: what one sees")
         width = round(figure.get_figwidth() * 100)
-        return image_html(png_uri(figure, dpi=150, colours=128), alt, width, caption)
+        return image_html(png_uri(figure, dpi=120), alt, width, caption)
     finally: plt.close(figure)
 
 def show(

@@ -104,6 +104,7 @@
       ...mark(best, y(peak), `${workers(best)}: ${rounded(peak)}`, "mgt-peak"),
     ];
     return [...axes(y, top), svg("path", {class: "mgt-ideal", d: path(ideal.map((team) => [x(team), y(team)]))}),
+      word(x(ideal.at(-1)) - 8, y(ideal.at(-1)) + 8, x(ideal.at(-1)) > LEFT + 50 ? "ideal" : "", "end"),
       svg("path", {class: "mgt-own", d: path([[x(guess), TOP], [x(guess), BOTTOM]])}), ...seen];
   }
 
