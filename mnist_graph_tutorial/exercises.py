@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['STYLE', 'predict', 'Verdict', 'right', 'wrong', 'checker']
 
-# %% ../nbs/14_exercises.ipynb #6cdfb338
+# %% ../nbs/14_exercises.ipynb #5d630117
 import functools, html, zlib
 from typing import NamedTuple
+from .checks import one_of
 
-# %% ../nbs/14_exercises.ipynb #faf121ad
+# %% ../nbs/14_exercises.ipynb #46309fe5
 STYLE = """<style>
 .mgt-predict { border: 1px solid var(--jp-border-color1, var(--bs-border-color, #bbb));
   border-radius: .4em; padding: .6em 1em; margin: .5em 0; max-width: 42em;
@@ -33,7 +34,7 @@ class predict:
         *,
         right: str,     # the text of the right one
     ):
-        if right not in choices: raise ValueError(f"right {right!r} is not one of the choices")
+        one_of(choices, right=right)
         if len(choices) < 2: raise ValueError("a question needs at least two choices")
         if not all(choices.values()): raise ValueError("every choice needs an explanation")
         self.question, self.choices, self.right = question, choices, right

@@ -5,21 +5,20 @@
 # %% auto #0
 __all__ = ['PAPER', 'CAPTION', 'WIDGET', 'LIMIT', 'figure_png', 'png_uri', 'image_html', 'figure_html', 'show', 'Progress',
            'frame', 'starting_values', 'is_ordered', 'is_even', 'label', 'widget_for', 'sheet', 'live', 'svg_uri',
-           'weight', 'lighter', 'static', 'script_json', 'interactive', 'page', 'explore']
+           'weight', 'lighter', 'static', 'interactive', 'page', 'explore']
 
-# %% ../nbs/13_explore.ipynb #e0de7848
+# %% ../nbs/13_explore.ipynb #e2c32fdb
 import base64, html, importlib.resources, io, itertools
 import json, numbers, os, re, sys, urllib.parse, zlib
-import matplotlib.pyplot as plt
-from PIL import Image
 
-# %% ../nbs/13_explore.ipynb #82b8589d
+# %% ../nbs/13_explore.ipynb #87e53e30
 def figure_png(
     figure,
     dpi: int=100,     # pixels an inch; pages show 100 of them, sharp screens more
     colours: int=64,  # chosen to be near those of the figure
 ) -> bytes:
     "A figure as a PNG with a palette."
+    from PIL import Image
     raw, small = io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png", dpi=dpi, facecolor="white")
     image = Image.open(raw).convert("RGB")
@@ -33,7 +32,8 @@ def png_uri(figure, **form) -> str:  # form: as for `figure_png`
 
 # %% ../nbs/13_explore.ipynb #f7cc2dd4
 PAPER = (
-    "display:inline-block;max-width:100%;isolation:isolate;background:color-mix(in srgb,#fff 86%,"
+    "display:inline-block;max-width:100%;isolation:isolate;forced-color-adjust:none;"
+    "background:color-mix(in srgb,#fff 86%,"
     "var(--jp-layout-color0,var(--bs-body-bg,#fff)))"
 )
 
@@ -57,14 +57,15 @@ def image_html(
 CAPTION = ("font-size:.9em;line-height:1.45;max-width:44em;margin:.3em 0 0;"
            "color:var(--jp-ui-font-color1,var(--bs-body-color,#333))")
 
-# %% ../nbs/13_explore.ipynb #b8415250
+# %% ../nbs/13_explore.ipynb #049e4080
 def figure_html(figure, alt: str, caption: str="") -> str:
     "A figure as HTML that stands on its own, and closed; `ValueError` without alternative text."
+    import matplotlib.pyplot as plt
     try:
         if not (isinstance(alt, str) and alt.strip()):
             raise ValueError("a figure needs alternative text: what one sees")
         width = round(figure.get_figwidth() * 100)
-        return image_html(png_uri(figure, dpi=150, colours=128), alt, width, caption)
+        return image_html(png_uri(figure, dpi=120), alt, width, caption)
     finally: plt.close(figure)
 
 def show(
@@ -109,9 +110,10 @@ class Progress:
         if self.handle: self.handle.update(self.html(f"<p>{html.escape(sentence)}</p>"))
         elif sys.stderr.isatty(): print(f"\r{sentence}\033[K", file=sys.stderr)
 
-# %% ../nbs/13_explore.ipynb #1e7822f8
+# %% ../nbs/13_explore.ipynb #48e095a7
 def frame(draw, values: dict, picture) -> tuple:  # picture: figure -> what to keep of it
     "Draw once and return the picture and its alternative text; `ValueError` where one is missing."
+    import matplotlib.pyplot as plt
     open_before = set(plt.get_fignums())
     called = f"draw({', '.join(f'{k}={v!r}' for k, v in values.items())})"
     plt.figure()
@@ -200,9 +202,10 @@ def _one_line(error: Exception) -> str:
     "What went wrong, without the way it went."
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
-# %% ../nbs/13_explore.ipynb #c5ba4051
+# %% ../nbs/13_explore.ipynb #37377e35
 def svg_uri(figure) -> str:
     "A figure's SVG, the same on every run, written out as an address that a page can hold."
+    import matplotlib.pyplot as plt
     text = io.StringIO()
     with plt.rc_context({"svg.hashsalt": "explore", "svg.fonttype": "path"}):
         nobody = {"Date": None, "Creator": None}
@@ -232,7 +235,7 @@ def static(name: str) -> str:
     folder = importlib.resources.files("mnist_graph_tutorial") / "static"
     return (folder / name).read_text(encoding="utf-8")
 
-def script_json(value) -> str:
+def _script_json(value) -> str:
     "JSON that may stand inside a script element."
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
@@ -250,14 +253,14 @@ def interactive(
     shared: dict=None,   # name -> data that other figures of the page may have, too
 ) -> str:                # HTML
     "A figure with controls; `shared(data.NAME)` of the script gives what is shared."
-    texts = {label: script_json(value) for label, value in (shared or {}).items()}
+    texts = {label: _script_json(value) for label, value in (shared or {}).items()}
     keys = {label: f"{label}-{zlib.crc32(text.encode()):08x}" for label, text in texts.items()}
     json_kind = ' type="application/json"'
     blocks = [_once("script", keys[label], texts[label], json_kind) for label in texts]
     code = [f"{script}.js" for script in ("face", *scripts, name)]
     sheets = [f"{style}.css" for style in ("widget", *styles)]
     return WIDGET.format(
-        name=name, still=still, data=script_json(data | keys), shared="\n".join(blocks),
+        name=name, still=still, data=_script_json(data | keys), shared="\n".join(blocks),
         styles="".join(_once("style", sheet, static(sheet)) for sheet in sheets),
         scripts="\n".join(_once("script", file, static(file)) for file in code))
 

@@ -186,10 +186,11 @@ def unique_anchors(body: str) -> str:
         return found[1] + found[2] + (f"-{seen[found[2]] - 1}" if seen[found[2]] > 1 else "")
     return re.sub(r'(<h\d id=")([^"]+)', number, body)
 
-# %% ../nbs/42_plain_pages.ipynb #e688c410
+# %% ../nbs/42_plain_pages.ipynb #b255bd04
 def sections(title: str, body: str) -> list[tuple[int, str, str, str]]:
     "Level, anchor, heading and text of each section of a page; the first has no anchor."
-    soup, found = BeautifulSoup(body, "html.parser"), [(1, "", title, [])]
+    bare = re.sub(r"</?span\b[^>]*>", "", body)  # most tags are the colours of code
+    soup, found = BeautifulSoup(bare, "html.parser"), [(1, "", title, [])]
     for junk in soup(["script", "style", "svg", "noscript", "option"]): junk.decompose()
     for node in soup.find_all(["h2", "h3", "p", "li", "pre", "td", "th"]):
         text = " ".join(node.get_text(" " if node.name == "math" else "").split())
@@ -208,36 +209,37 @@ def template() -> jinja2.Template:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     ).get_template("page.html")
 
-# %% ../nbs/42_plain_pages.ipynb #fae640e1
+# %% ../nbs/42_plain_pages.ipynb #a3b2d5ee
 def render(
     out,  # directory to write to; made where it is not there
     executed=None,  # {notebook: its executed copy}; the others are shown as saved
+    each=map,  # goes through the notebooks; that of a pool of processes goes through many at once
 ) -> Path:  # the front page
     "Write the plain edition: a page for each notebook, the notebook beside it, a page to search."
     out, executed = Path(out), executed or {}
     out.mkdir(parents=True, exist_ok=True)
     place, pages = (
         out.resolve(),
-        _read_pages([Path(executed.get(path, path)).resolve() for path in notebooks()]),
+        _read_pages([Path(executed.get(path, path)).resolve() for path in notebooks()], each),
     )
     with contextlib.chdir(project()):
         _write_pages(place, pages)
         write_card(place)
     return out / pages[0].file
 
-def _read_pages(paths) -> list[Page]:
+def _read_pages(paths, each) -> list[Page]:
     "A page from each notebook, with a line of progress."
     bar, pages = Progress(len(paths), "pages"), []
-    for k, path in enumerate(paths, 1):
-        bar.update(k, bare_name(path))
-        pages.append(read_page(path))
+    for page in each(read_page, paths):
+        pages.append(page)
+        bar.update(len(pages), bare_name(page.path))
     bar.done("All pages are read.")
     return pages
 
 def _write_pages(out, pages):
     "Fill the template for each page."
     files = {name.replace(".", "_"): (STATIC / name).read_text("utf-8")
-             for name in ("book.css", "book.js", "search.js")}
+             for name in ("book.css", "book.js", "face.js", "search.js")}
     common = dict(pages=pages, policy=POLICY, card=card_tags(), formulas=formula_style(),
                   settings=get_config(), **files)
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):

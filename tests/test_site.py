@@ -16,7 +16,7 @@ from PIL import Image
 PAGES = [f"{bare_name(path)}.html" for path in notebooks()] + ["search.html"]
 each_page = pytest.mark.parametrize("page", PAGES)
 in_both_themes = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-WITH_WIDGETS = [f"{bare_name(path)}.html" for path in notebooks() if re.search("mgt-(explore|steps|pad)", path.read_text())]
+WITH_WIDGETS = [f"{bare_name(path)}.html" for path in notebooks() if re.search("mgt-(explore|steps|widget)", path.read_text())]
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):

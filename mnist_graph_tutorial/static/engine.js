@@ -4,7 +4,7 @@
 globalThis.mgtEngine = (() => {
   const SIDE = 28, PIXELS = SIDE * SIDE, DIGITS = 10;
 
-  // ---- numbers from text, and by chance ------------------------------------------------------------------------------
+  // ---- numbers from text, and by chance -----------------------------------------------------------------------------
 
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const floats = (text) => new Float32Array(bytes(text).buffer);
@@ -31,7 +31,7 @@ globalThis.mgtEngine = (() => {
     return order;
   }
 
-  // ---- the network ---------------------------------------------------------------------------------------------------
+  // ---- the network --------------------------------------------------------------------------------------------------
 
   // Weights travel as whole numbers of 8 bits with one scale a column, row by row; biases as they are.
   function matrixOf({weights, scales}) {
@@ -46,7 +46,8 @@ globalThis.mgtEngine = (() => {
   // The starts of chapter 3: "post" (deviation 0.03 for weights, 1 for biases) or "he" (variance 2 / inputs, biases 0).
   function newNet(hidden, start, {normal}) {
     const normals = (count, deviation) => Float32Array.from({length: count}, () => deviation * normal());
-    const [first, second, bias] = start === "post" ? [0.03, 0.03, 1] : [Math.sqrt(2 / PIXELS), Math.sqrt(2 / hidden), 0];
+    const [first, second, bias] = start === "post" ? [0.03, 0.03, 1]
+      : [Math.sqrt(2 / PIXELS), Math.sqrt(2 / hidden), 0];
     return {w1: normals(PIXELS * hidden, first), b1: normals(hidden, bias),
       w2: normals(hidden * DIGITS, second), b2: normals(DIGITS, bias)};
   }
@@ -63,7 +64,8 @@ globalThis.mgtEngine = (() => {
 
   // outputs @ transposed weights: what a slope by the outputs says about the inputs.
   function backward(slope, weights, inputs) {
-    const columns = slope.length, used = [...slope.keys()].filter((j) => slope[j] !== 0), sums = new Float64Array(inputs);
+    const columns = slope.length, used = [...slope.keys()].filter((j) => slope[j] !== 0);
+    const sums = new Float64Array(inputs);
     for (let i = 0; i < inputs; i++) {
       const row = i * columns;
       let sum = 0;
@@ -86,7 +88,7 @@ globalThis.mgtEngine = (() => {
     return {hidden, logits, probabilities: softmax(logits)};
   }
 
-  // ---- losses: of logits and the right digit, with the slope by each logit ----------------------------------------------
+  // ---- losses: of logits and the right digit, with the slope by each logit ------------------------------------------
 
   const one = (digit, k) => (k === digit ? 1 : 0);
 
@@ -114,7 +116,7 @@ globalThis.mgtEngine = (() => {
 
   const LOSSES = {softmax: softmaxLoss, post: postLoss, logit: logitLoss};
 
-  // ---- gradients by the weights, and training ------------------------------------------------------------------------
+  // ---- gradients by the weights, and training -----------------------------------------------------------------------
 
   const zerosLike = ({w1, b1, w2, b2}) =>
     ({w1: new Float64Array(w1.length), b1: new Float64Array(b1.length),
@@ -156,7 +158,7 @@ globalThis.mgtEngine = (() => {
 
   const isFinite = (net) => Object.values(net).every((part) => part.every(Number.isFinite));
 
-  // One epoch over {count, image: k -> 784 numbers, digits}; yields after every few images, so that the page stays awake.
+  // One epoch over {count, image: k -> 784 numbers, digits}; yields after every few images, so the page stays awake.
   // An incomplete last batch is left out, as in the book. Returns the mean loss of the batches.
   function* epoch(net, data, order, {rate, batch, loss}) {
     const sums = zerosLike(net), batches = Math.floor(order.length / batch);
@@ -186,12 +188,13 @@ globalThis.mgtEngine = (() => {
   // Images of a few grey levels, compressed: base64 of zlib's bytes, one a pixel, and one byte a digit.
   async function imagesOf({pixels, digits, levels}) {
     const stream = new Blob([bytes(pixels)]).stream().pipeThrough(new DecompressionStream("deflate"));
-    const grey = Float32Array.from(new Uint8Array(await new Response(stream).arrayBuffer()), (level) => level / (levels - 1));
+    const unpacked = new Uint8Array(await new Response(stream).arrayBuffer());
+    const grey = Float32Array.from(unpacked, (level) => level / (levels - 1));
     const image = (k) => grey.subarray(k * PIXELS, (k + 1) * PIXELS);
     return {count: grey.length / PIXELS, image, digits: bytes(digits)};
   }
 
-  // ---- images that descend -------------------------------------------------------------------------------------------
+  // ---- images that descend ------------------------------------------------------------------------------------------
 
   // Differences of each pixel to its right and lower neighbours on a white frame, rounded off at 0.1 as in chapter 5.
   function totalVariation(image, slope = null, strength = 0) {
@@ -224,7 +227,7 @@ globalThis.mgtEngine = (() => {
     return {cost: cost + penalty, slope: pixels, probabilities};
   }
 
-  // One step down the slope, in place; with a box, pixels stay in [0, 1]. Returns the loss before it, and the answer to it.
+  // One step down the slope, in place; with a box, pixels stay in [0, 1]. Returns loss and answer as they were before.
   function imageStep(net, image, digit, {rate = 0.1, box = false, ...objective}) {
     const found = imageGradient(net, image, digit, objective);
     found.slope.forEach((value, i) => {
@@ -234,7 +237,7 @@ globalThis.mgtEngine = (() => {
     return found;
   }
 
-  // ---- small square matrices, row by row -----------------------------------------------------------------------------
+  // ---- small square matrices, row by row ----------------------------------------------------------------------------
 
   function product(a, b, n, out = new Float64Array(n * n)) {
     for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) {
@@ -247,10 +250,12 @@ globalThis.mgtEngine = (() => {
   const transposed = (a, n) => a.map((_, k) => a[(k % n) * n + Math.floor(k / n)]);
   const identity = (k, n) => (k % (n + 1) === 0 ? 1 : 0);
   const residualOf = (X, A, n, out) => {
-    product(X, A, n, out).forEach((value, k) => { out[k] = value - identity(k, n); });
+    product(X, A, n, out);
+    for (let k = 0; k < out.length; k += n + 1) out[k] -= 1;
     return out;
   };
-  const l1Error = (X, A, n) => residualOf(X, A, n, new Float64Array(n * n)).reduce((sum, value) => sum + Math.abs(value), 0);
+  const l1Error = (X, A, n) =>
+    residualOf(X, A, n, new Float64Array(n * n)).reduce((sum, value) => sum + Math.abs(value), 0);
 
   // Singular values, largest first, in float64: columns are turned until they are orthogonal (one-sided Jacobi).
   function singularValues(A, n) {
@@ -305,7 +310,7 @@ globalThis.mgtEngine = (() => {
     }
   }
 
-  // A search: {X, step(), taken}. `steps` are needed by the falling rate alone; `Numbers` is Float32Array or Float64Array.
+  // A search: {X, step(), taken}. `steps` are for the falling rate alone; `Numbers` is Float32Array or Float64Array.
   function search(A, n, {method, rate, steps, Numbers = Float32Array}) {
     if (method === "schulz") return schulz(A, n);
     const {squared, memory, fall, update} = METHODS[method];
@@ -326,7 +331,7 @@ globalThis.mgtEngine = (() => {
     const sums = (values) => Math.max(...Array.from({length: n}, (_, i) =>
       Array.from({length: n}, (_, j) => Math.abs(values[i * n + j])).reduce((a, b) => a + b)));
     const given = Float64Array.from(A), turned = transposed(given, n), size = sums(given) * sums(turned);
-    const X = turned.map((value) => value / size);
+    const X = turned.map((value) => value / (size || 1));  // zeros stay zeros
     const state = {X, taken: 0, step() {
       const rest = product(given, X, n).map((value, k) => 2 * identity(k, n) - value);
       X.set(product(X, rest, n));
@@ -335,7 +340,8 @@ globalThis.mgtEngine = (() => {
     return state;
   }
 
-  return {SIDE, PIXELS, DIGITS, bytes, floats, random, shuffled, netOf, copyOf, newNet, dense, backward, softmax, read, LOSSES,
-    addGradient, gradient, descend, zerosLike, isFinite, epoch, evaluate, imagesOf, totalVariation, imageGradient, imageStep,
+  return {SIDE, PIXELS, DIGITS, bytes, floats, random, shuffled, netOf, copyOf, newNet, dense, backward, softmax, read,
+    LOSSES, addGradient, gradient, descend, zerosLike, isFinite, epoch, evaluate, imagesOf, totalVariation,
+    imageGradient, imageStep,
     product, transposed, l1Error, singularValues, conditionOf, rankOf, search};
 })();

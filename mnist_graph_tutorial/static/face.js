@@ -1,10 +1,10 @@
-// What the figures of a page share: native controls, pictures in ink, work in slices, and a state in the page's address.
+// What the figures of a page share: native controls, pictures in ink, work in slices, a state in the page's address.
 globalThis.mgtFace = (() => {
   const SIDE = 28, SLICE = 12, QUIET = 600;  // pixels; milliseconds of work before a frame; between two spoken texts
 
   function element(tag, properties = {}, ...children) {
     const made = Object.assign(document.createElement(tag), properties);
-    if (/^(button|input|select)$/.test(tag)) made.dataset.lmSuppressShortcuts = "true";  // JupyterLab leaves it the keys
+    if (/^(button|input|select)$/.test(tag)) made.dataset.lmSuppressShortcuts = "true";  // else JupyterLab takes keys
     made.append(...children);
     return made;
   }
@@ -17,7 +17,7 @@ globalThis.mgtFace = (() => {
     return made;
   }
 
-  // ---- controls: each is {node, value, set(value)}; `change` is called with a new value that the reader chose ------------
+  // ---- controls: each is {node, value, set(value)}; `change` is called with a new value that the reader chose -------
 
   function button(textContent, click, ariaLabel = null) {
     const made = element("button", {type: "button", textContent, ariaLabel});
@@ -47,7 +47,7 @@ globalThis.mgtFace = (() => {
     const moved = (by) => { job?.pause(); move(by); };
     job?.node.addEventListener("click", () => { if (job.running && +range.value === last) move(-last); });
     range.addEventListener("input", () => moved(0));
-    control.set = (wanted) => at(Math.max(0, values.indexOf(wanted)));
+    control.set = (wanted) => { job?.pause(); at(Math.max(0, values.indexOf(wanted))); };
     control.node = row(name, range, output, button("\u2039", () => moved(-1), `Previous ${name}`),
       button("\u203a", () => moved(1), `Next ${name}`), ...(job ? [job.node] : []));
     control.set(value ?? values[0]);
@@ -73,7 +73,7 @@ globalThis.mgtFace = (() => {
       node: element("label", {className: "mgt-tick"}, box, name)};
   }
 
-  // ---- numbers and words ---------------------------------------------------------------------------------------------
+  // ---- numbers and words --------------------------------------------------------------------------------------------
 
   const signed = (value, places) => value.toFixed(places).replace("-", "\u2212").replace(/^\u2212([0.]+)$/, "$1");
   const percent = (share) =>                               // a network is never certain
@@ -98,9 +98,10 @@ globalThis.mgtFace = (() => {
     return {node, say};
   }
 
-  // ---- pictures of numbers -------------------------------------------------------------------------------------------
+  // ---- pictures of numbers ------------------------------------------------------------------------------------------
 
-  // `paint(values, text)` draws numbers on a canvas of that many pixels; `colours` makes red, green, blue, alpha of one.
+  // `paint(values, text)` draws numbers on a canvas of that many pixels; `colours` makes red, green, blue, alpha of one
+  // number.
   function picture({width = SIDE, height = SIDE, colours = ink, name = ""}) {
     const canvas = element("canvas", {width, height, role: "img", className: "mgt-picture"});
     const text = element("figcaption", {textContent: name});
@@ -119,11 +120,11 @@ globalThis.mgtFace = (() => {
   const between = (top) => (value) => (value < 0                                       // red below 0, blue above
     ? [178, 24, 43, 255 * clip(-value / top)] : [33, 102, 172, 255 * clip(value / top)]);
 
-  // ---- work ----------------------------------------------------------------------------------------------------------
+  // ---- work ---------------------------------------------------------------------------------------------------------
 
-  // Work in slices, with a frame after each: `work()` does a little (well under 10 ms) and returns whether more is to be
-  // done; `show()` draws. It stands still while the page is hidden or `figure` is out of sight. With a `pace`, work is done
-  // once in so many milliseconds.
+  // Work in slices, with a frame after each: `work()` does a little (under 10 ms) and returns whether there is more, or
+  // "later" for more in the next frame; `show()` draws. It stands still while the page is hidden or `figure` is out of
+  // sight. With a `pace`, work is done once in so many milliseconds.
   function worker(figure, work, show, changed = () => {}, pace = 0) {
     const state = {running: false};
     let due = 0, seen = true;
@@ -138,7 +139,8 @@ globalThis.mgtFace = (() => {
     const slice = () => {
       const start = performance.now();
       let more = state.running;
-      do { more = more && work(); } while (more && !pace && performance.now() - start < SLICE);
+      const goesOn = () => more && more !== "later" && !pace && performance.now() - start < SLICE;
+      do { more = more && work(); } while (goesOn());
       show();
       requestAnimationFrame(() => { due = 0; wake(); });
       if (!more) state.pause();
@@ -167,17 +169,21 @@ globalThis.mgtFace = (() => {
     return Object.assign(job, {node: toggle});
   }
 
-  // ---- the reader's settings in the page's address: #dream=digit:4,start:blank&invert=... ------------------------------
+  // ---- the reader's settings in the page's address: #dream=digit:4,start:blank&invert=... ---------------------------
 
   const inLab = () => document.querySelector(".jp-NotebookPanel, .jp-Notebook") !== null;
   const states = () => new Map(location.hash.slice(1).split("&").filter((part) => part.includes("="))
     .map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]));
 
+  const decoded = (text) => {
+    try { return decodeURIComponent(text); } catch { return ""; }  // anybody may have typed it
+  };
+
   // The state of a figure, as texts by name; null where the address has none.
   function remembered(name) {
     const text = states().get(name);
     if (text === undefined) return null;
-    return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decodeURIComponent)));
+    return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decoded)));
   }
   function remember(name, state) {
     if (inLab()) return;  // there the address is JupyterLab's own
@@ -186,7 +192,7 @@ globalThis.mgtFace = (() => {
     history.replaceState(history.state, "", "#" + [...all].map((pair) => pair.join("=")).join("&"));
   }
 
-  // ---- setting up ----------------------------------------------------------------------------------------------------
+  // ---- setting up ---------------------------------------------------------------------------------------------------
 
   const parsed = new Map();
   // What several figures of a page share, packed once: `key` is what `data-once` says.
@@ -195,7 +201,7 @@ globalThis.mgtFace = (() => {
     return parsed.get(key);
   }
 
-  // Sets up each figure of a kind once; the still that stood there makes way for the face that `build(figure, data)` returns.
+  // Sets up each figure of a kind once; its still makes way for the face that `build(figure, data)` returns.
   function setUp(name, build) {
     for (const figure of document.querySelectorAll(`.mgt-${name}:not([data-ready])`)) {
       figure.dataset.ready = "true";
@@ -205,6 +211,6 @@ globalThis.mgtFace = (() => {
     }
   }
 
-  return {element, svg, button, row, slider, menu, tick, calm, signed, percent, rounded, caption, picture, ink, between, worker, player,
-    remembered, remember, shared, setUp};
+  return {element, svg, button, row, slider, menu, tick, calm, signed, percent, rounded, caption, picture, ink, between,
+    worker, player, remembered, remember, shared, setUp};
 })();
