@@ -195,7 +195,7 @@ def test_captions_wait_until_they_stand_still(opened):
 # ---- the matrix ------------------------------------------------------------------------------------------------------
 
 def values(page) -> np.ndarray:
-    found = page.locator(".mgt-cells input").evaluate_all("inputs => inputs.map((input) => +input.value)")
+    found = page.locator(".mgt-entries input").evaluate_all("inputs => inputs.map((input) => +input.value)")
     return np.reshape(found, (int(len(found) ** .5), -1))
 
 def test_presets_other_matrices_and_sizes(opened):
@@ -312,7 +312,7 @@ def test_on_a_phone_by_touch(opened):
         field(page, 10, 10).tap()
         field(page, 10, 10).fill("7.5")
         assert "your own" in key(page)[0] and page.evaluate("document.documentElement.scrollWidth") <= 360
-        sides = page.locator(".mgt-cells input, .mgt-invert button").evaluate_all(
+        sides = page.locator(".mgt-entries input, .mgt-invert button").evaluate_all(
             "nodes => nodes.map((node) => node.getBoundingClientRect()).map(({width, height}) => Math.min(width, height))")
         assert min(sides) >= 24
 

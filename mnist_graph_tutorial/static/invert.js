@@ -1,7 +1,8 @@
 // Invert your own: a matrix that the reader edits, four ways to bring X A to I, and what comes of each.
 (() => {
   const {conditionOf, l1Error, product, random, rankOf, search} = globalThis.mgtEngine;
-  const {button, caption, element, menu, player, remember, remembered, rounded, setUp, slider} = globalThis.mgtFace;
+  const {button, calm, caption, element, menu, player, remember, remembered, rounded, setUp, slider,
+    svg} = globalThis.mgtFace;
 
   const MOST = 10, SOLVED = 0.01;                        // rows at most; a loss below this counts as solved
   const LARGEST = 1e6, SMALLEST = 1e-6;                  // sizes of an entry, so that no square overflows on the way
@@ -10,7 +11,6 @@
   const FACTORS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];   // of a method's own rate
   const PACES = {slow: "four steps a second", growing: "faster and faster", fast: "as fast as it goes"};
   const RANDOM = "random", OWN = "your own";             // where a matrix comes from, besides the presets
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   const safeRate = (A) => 1 / (2 * A.reduce((sum, value) => sum + value * value, 0) || 1);
   const METHODS = {
@@ -158,13 +158,6 @@
 
   const WIDE = 340, HIGH = 250, LEFT = 60, TOP = 8, RIGHT = 26, BOTTOM = 40;
   const ACROSS = WIDE - LEFT - RIGHT, DOWN = HIGH - TOP - BOTTOM;
-
-  function svg(tag, attributes = {}, ...children) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    made.append(...children);
-    return made;
-  }
 
   // `axes(x, y)` takes {low, high, ticks: [[value, text]...]}; `draw(...marks)` what stands in the field.
   function plot(xName, yName) {
@@ -357,7 +350,7 @@
 
   // `change(fields)` is called when the reader has typed; a field is {input, i, j}.
   function grid(change) {
-    const cells = element("div", {className: "mgt-cells", role: "group", ariaLabel: "The matrix A"});
+    const cells = element("div", {className: "mgt-entries", role: "group", ariaLabel: "The matrix A"});
     let fields = [];
     const show = (sheet, n) => {
       fields = Array.from({length: n * n}, (_, k) => {
@@ -423,7 +416,7 @@
       says.say(verdict(run));
     }
     // With reduced motion a run is drawn twice a second, and at its end.
-    const show = () => { if (!calm || run.over || !job.running || performance.now() - drawn > 500) draw(); };
+    const show = () => { if (!calm() || run.over || !job.running || performance.now() - drawn > 500) draw(); };
 
     const quota = () => ({slow: 1, growing: Math.ceil(0.1 * run.taken) || 1, fast: Infinity})[choose.pace.value];
     function work() {
@@ -494,7 +487,7 @@
       factor: slider({name: "rate", values: FACTORS, label: (factor) => short(rateOf(factor)), change: set("factor")}),
       steps: menu({name: "steps", values: STEPS, label: counted, change: set("steps")}),
       numbers: menu({name: "numbers", values: ["float32", "float64"], change: set("numbers")}),
-      pace: menu({name: "pace", values: Object.keys(PACES), label: paceName, value: calm ? "fast" : "growing",
+      pace: menu({name: "pace", values: Object.keys(PACES), label: paceName, value: calm() ? "fast" : "growing",
         change: () => { left = 0; }}),
     };
     const notes = element("p", {className: "mgt-note"}), about = caption("mgt-about"), says = caption();
