@@ -66,12 +66,12 @@ def _draw_still(weights: list, accuracies: list):
         small.set_title(f"unit {unit}", fontsize=8)
     return fig
 
-# %% ../nbs/61_page_training.ipynb #61d4d1b9
+# %% ../nbs/61_page_training.ipynb #96f6974f
 class TrainHere:
     "A network that the reader trains, and draws for: displays itself, runs in the page alone."
     def __init__(
         self,
-        data: Mnist=None,  # `load_mnist()` if not given: of `train` to learn, of `validation` held out
+        data: Mnist=None,  # its `train` and `validation` are used; `load_mnist()` if not given
     ):
         data = data or load_mnist()
         self.train = _in_levels(check_split(data.train), TRAINED)

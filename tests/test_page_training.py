@@ -109,7 +109,7 @@ def test_rate_batch_and_loss_move_while_it_runs(chromium, digits):
         page.get_by_role("button", name="Play training").click()
         page.get_by_role("slider", name="Rate").press("ArrowRight")
         page.get_by_role("slider", name="Batch size").press("ArrowRight")
-        page.get_by_label("Loss").select_option("the post's loss")
+        page.get_by_role("combobox", name="Loss").select_option("the post's loss")
         assert state(page)["rate"] == "0.3" and state(page)["batch"] == "50" and state(page)["loss"] == "post"
         ready(page, page.evaluate("() => document.querySelector('.mgt-train').training.run.rows.length") + 2)
         page.get_by_role("button", name="Pause training").click()
@@ -122,7 +122,7 @@ def test_start_units_and_seed_make_a_new_network(chromium, digits):
     with visit(chromium, digits + SMALL) as page:
         ready(page)
         born = lambda: page.evaluate("() => document.querySelector('.mgt-train').training.run.born")
-        page.get_by_label("Start").select_option("the start of 2018")
+        page.get_by_role("combobox", name="Start").select_option("the start of 2018")
         assert born() == dict(start="post", units=10, seed=0)
         ready(page)
         page.get_by_role("slider", name="Seed").press("ArrowRight")
