@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['Timing', 'timing', 'installed', 'is_here', 'Report', 'measure', 'versions', 'table', 'bench']
 
-# %% ../nbs/48_bench.ipynb #b96bd8ba
+# %% ../nbs/48_bench.ipynb #211256e2
 import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
-from .checks import check_place
+from .checks import check_place, one_of
 from .contenders import CONTENDERS, WORKS, Contender
 from .device import describe_device, in_turns, use_device
 from .explore import Progress
@@ -61,7 +61,7 @@ def is_here(contender: Contender) -> bool:
     "Whether the package that a contender needs is installed."
     return not contender.needs or bool(installed(contender.needs))
 
-# %% ../nbs/48_bench.ipynb #be4be1a2
+# %% ../nbs/48_bench.ipynb #7db488aa
 class Report(NamedTuple):
     "What `bench` found."
     device: str      # with versions
@@ -84,9 +84,7 @@ class Report(NamedTuple):
 
 def measure(works=tuple(WORKS), runs: int=5) -> Report:
     "Time pieces of work; `ValueError` for one that is not known."
-    unknown = set(works) - set(WORKS)
-    if unknown:
-        raise ValueError(f"work {', '.join(sorted(unknown))} is not one of {', '.join(WORKS)}")
+    for work in works: one_of(WORKS, work=work)
     where = describe_device() + versions()
     works = tuple(dict.fromkeys(works))
     bar = Progress(sum(len(_contenders_here(work)) for work in works) * (1 + runs), "turns")

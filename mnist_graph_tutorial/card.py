@@ -5,33 +5,24 @@
 # %% auto #0
 __all__ = ['CARD', 'CARD_ALT', 'draw_card', 'write_card', 'card_tags']
 
-# %% ../nbs/41_card.ipynb #07b424c5
-import html, itertools, textwrap
+# %% ../nbs/41_card.ipynb #a5383eee
+import html, itertools, textwrap, urllib.parse
 from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from nbdev.config import get_config
-from .explore import figure_png
+from .explore import figure_png, static
 
-# %% ../nbs/41_card.ipynb #7eb2660d
-CARD, CARD_ALT = (
-    "card.png",
-    "A network: a column of six circles, linked to eight, linked to ten that are numbered 0 to 9.",
-)
-
+# %% ../nbs/41_card.ipynb #27ab8c5f
+CARD = "card.png"
+CARD_ALT = "A network: columns of six, eight and ten linked circles, the last numbered 0 to 9."
 
 def draw_card():
     "The book's title, its description, and a network; 1200 by 630 pixels."
     fig = plt.figure(figsize=(12, 6.3), facecolor="white")
     fig.text(.05, .74, get_config().title, fontsize=36, weight="bold", color="#1b3a66")
-    fig.text(
-        0.05,
-        0.4,
-        textwrap.fill(get_config().description, 30),
-        fontsize=23,
-        color="#222",
-        linespacing=1.5,
-    )
+    text = textwrap.fill(get_config().description, 30)
+    fig.text(0.05, 0.4, text, fontsize=23, color="#222", linespacing=1.5)
     ax = fig.add_axes((.64, .06, .31, .88))
     ax.set_axis_off()
     columns = [[(x, y) for y in np.linspace(1, 0, n)] for x, n in enumerate((6, 8, 10))]
@@ -50,9 +41,9 @@ def write_card(directory):
     (Path(directory) / CARD).write_bytes(figure_png(fig))
     plt.close(fig)
 
-# %% ../nbs/41_card.ipynb #b1dab969
+# %% ../nbs/41_card.ipynb #2b0c3e4a
 def card_tags() -> str:
-    "What the head of a page says about its card; an address in it has to be whole."
+    "What the head of a page says about its card and its icon."
     site = f"{get_config().doc_host}{get_config().doc_baseurl}"
     tags = {
         "og:image": f"{site}/{CARD}",
@@ -64,4 +55,6 @@ def card_tags() -> str:
         f'<meta property="{name}" content="{html.escape(str(value))}">'
         for name, value in tags.items()
     ]
-    return "".join([*pairs, '<meta name="twitter:card" content="summary_large_image">'])
+    picture = urllib.parse.quote(static("icon.svg").strip())
+    icon = f'<link rel="icon" href="data:image/svg+xml,{picture}">'
+    return "".join([*pairs, '<meta name="twitter:card" content="summary_large_image">', icon])

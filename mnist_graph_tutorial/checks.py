@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['whole', 'positive', 'not_negative', 'one_of', 'digest', 'check_place', 'write_by_rename', 'put', 'write_arrays',
-           'read_arrays']
+           'read_arrays', 'silent_stderr']
 
-# %% ../nbs/11_checks.ipynb #06543ad2
-import hashlib, math, numbers, os
+# %% ../nbs/11_checks.ipynb #e2d16d87
+import contextlib, hashlib, math, numbers, os
 from pathlib import Path
 import numpy as np
 
@@ -92,3 +92,15 @@ def read_arrays(path) -> dict:
                 return {name: saved[name] for name in saved.files}
         except Exception:
             raise ValueError(f"{path}: not a NumPy archive of weights, or a damaged one") from None
+
+# %% ../nbs/11_checks.ipynb #1337c32b
+@contextlib.contextmanager
+def silent_stderr():
+    "Send what is written to file descriptor 2, by C++ or by new processes, to nowhere."
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try: yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -9,11 +9,18 @@ __all__ = ['COMMANDS', 'run', 'site', 'lab', 'train', 'bench', 'parser', 'first_
 import argparse, os, signal, subprocess, sys
 from . import __version__
 
-# %% ../nbs/46_cli.ipynb #12b87249
+# %% ../nbs/46_cli.ipynb #6c6f616e
 def run(args) -> int:
     "Run the book and write its pages."
     from mnist_graph_tutorial.book import run
-    complete = run(args.data, out=args.out, only=args.only, device=args.device, update=args.update)
+    complete = run(
+        args.data,
+        out=args.out,
+        only=args.only,
+        device=args.device,
+        update=args.update,
+        profile=args.profile,
+    )
     return 0 if complete else 1
 
 def site(args) -> int:
@@ -85,7 +92,7 @@ def first_line(command) -> str:
     "What a command does, for the list of commands."
     return command.__doc__.splitlines()[0]
 
-# %% ../nbs/46_cli.ipynb #41fddf6d
+# %% ../nbs/46_cli.ipynb #9f48fe33
 def _data_argument(sub):
     "Where the digits come from."
     sub.add_argument("--data", default="auto", metavar="auto|mnist|digits|DIR",
@@ -111,6 +118,7 @@ def _run_arguments(sub):
     sub.add_argument("--update", action="store_true",
                      help="write the outputs back into nbs/, and README.md; for maintainers, on "
                           "real MNIST")
+    sub.add_argument("--profile", action="store_true", help="list the cells that took longest")
 
 def _lab_arguments(sub):
     "What `lab` can be told."

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DIGESTS', 'MIRRORS', 'NOTICE', 'read_idx', 'parse_idx', 'Split', 'Mnist', 'as_split', 'check_split', 'one_hot',
-           'cache_directory', 'download', 'load_mnist', 'image_grid']
+           'check_all_digits', 'cache_directory', 'download', 'load_mnist', 'check_source', 'image_grid']
 
-# %% ../nbs/12_data.ipynb #8217cfe1
+# %% ../nbs/12_data.ipynb #48d53081
 import gzip, hashlib, http.client, math, os, tempfile, urllib.request, zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -67,7 +67,7 @@ class Mnist(NamedTuple):
     test: Split
     name: str
 
-# %% ../nbs/12_data.ipynb #55a75802
+# %% ../nbs/12_data.ipynb #5cf91d49
 def as_split(
     images: np.ndarray,  # (n, 28, 28) uint8
     labels: np.ndarray,  # (n,) uint8
@@ -101,7 +101,12 @@ def one_hot(labels: np.ndarray) -> np.ndarray:  # (n,) digits -> (n, 10) float32
     _check_digits(labels)
     return np.eye(10, dtype=np.float32)[labels]
 
-# %% ../nbs/12_data.ipynb #a740aa6b
+def check_all_digits(labels):
+    "`ValueError` where a digit has no image."
+    missing = sorted(set(range(10)) - set(np.asarray(labels).tolist()))
+    if missing: raise ValueError(f"no image of {', '.join(map(str, missing))}; a mean needs one")
+
+# %% ../nbs/12_data.ipynb #a376e1ef
 def _find_file(directory: Path, name: str) -> Path:
     "The file `name` or `name`.gz in a directory; `FileNotFoundError` where neither is."
     for path in (directory / name, directory / f"{name}.gz"):
@@ -124,6 +129,11 @@ def _read_directory(directory) -> tuple[Split, Split]:  # training file and test
         _verified(name, _unpack(path), path) for name, path in paths.items()
     )
     return as_split(images, labels), as_split(test_images, test_labels)
+
+def _check_directory(directory) -> bool:
+    "Whether `_read_directory` would read a directory: true, or its error. One file at a time."
+    paths = {name: _find_file(Path(directory), name) for name in DIGESTS}
+    return all(_verified(name, _unpack(path), path).size for name, path in paths.items())
 
 # %% ../nbs/12_data.ipynb #0c9a2dcd
 def cache_directory() -> Path:
@@ -187,7 +197,7 @@ def _embedded_digits() -> tuple[Split, Split]:
         images[order[:300]], labels[order[:300]]
     )
 
-# %% ../nbs/12_data.ipynb #cbcc11ea
+# %% ../nbs/12_data.ipynb #03909980
 NOTICE = (
     "Using scikit-learn's 1,797 small digits in place of MNIST. For the real thing, connect to the "
     "network or set MNIST_GRAPH_DATA to a directory with its four files."
@@ -201,34 +211,40 @@ def load_mnist(
 ) -> Mnist:  # images (n, 784) float32 in [0, 1], labels (n,) int32
     "Load the digits; `FileNotFoundError`, `OSError` or `ValueError` say what is wrong."
     if validation < 0: raise ValueError(f"validation is {validation}; it cannot be negative")
-    if source == "auto": source = os.environ.get("MNIST_GRAPH_DATA") or "auto"
-    splits, name = _read_source(str(source), Path(cache_dir) if cache_dir else cache_directory())
-    train, test = splits
+    splits = _from_source(source, cache_dir, _read_directory)
+    train, test = splits or _embedded_digits()
     held = min(validation, len(train.images) // 10)
+    name = "mnist" if splits else "digits"
     return Mnist(
         Split(*(part[held:] for part in train)), Split(*(part[:held] for part in train)), test, name
     )
 
-def _read_source(source: str, cache: Path):
-    "Training and test split of a source, and the name of what it holds."
-    if source == "digits": return _embedded_digits(), "digits"
-    if source not in ("auto", "mnist"): return _read_directory(source), "mnist"
-    try: return _read_cache(cache / "mnist"), "mnist"
+def check_source(
+    source: str="auto",  # as for `load_mnist`
+    *,
+    cache_dir=None,
+) -> str:  # "mnist" or "digits"
+    "What `load_mnist` would load, downloaded if need be and verified; the same errors."
+    return "mnist" if _from_source(source, cache_dir, _check_directory) else "digits"
+
+def _from_source(source: str, cache_dir, read):
+    "What `read` makes of the directory with MNIST's files; `None` where it is to be the digits."
+    if source == "auto": source = os.environ.get("MNIST_GRAPH_DATA") or "auto"
+    if source == "digits": return None
+    if source not in ("auto", "mnist"): return read(source)
+    directory = (Path(cache_dir) if cache_dir else cache_directory()) / "mnist"
+    try: return _from_cache(directory, read)
     except OSError:
         if source == "mnist": raise
     print(NOTICE)
-    return _embedded_digits(), "digits"
+    return None
 
-def _read_cache(directory: Path):
-    "The cached files, downloaded first where they are missing or damaged."
-    try: return _read_directory(directory)
-    except (OSError, ValueError): return _read_directory(download(directory))
+def _from_cache(directory: Path, read):
+    "What `read` makes of the cached files, downloaded first where they are missing or damaged."
+    try: return read(directory)
+    except (OSError, ValueError): return read(download(directory))
 
-# %% ../nbs/12_data.ipynb #58035549
-import matplotlib.pyplot as plt
-from .explore import show
-
-# %% ../nbs/12_data.ipynb #2ef2bb00
+# %% ../nbs/12_data.ipynb #110bb6be
 def image_grid(
     images: np.ndarray,  # (rows, columns, 784)
     titles=None,         # one string a column
@@ -237,6 +253,7 @@ def image_grid(
     "Draw images in rows and columns on one colour scale; `ValueError` for another shape."
     if images.ndim != 3 or images.shape[2] != 784:
         raise ValueError(f"images of shape {images.shape}, not (rows, columns, 784)")
+    import matplotlib.pyplot as plt
     rows, columns = images.shape[:2]
     fig, axes = plt.subplots(
         rows,

@@ -5,41 +5,29 @@
 # %% auto #0
 __all__ = ['use_device', 'describe_device', 'gpu_driver', 'compiled', 'traces', 'seconds', 'in_turns', 'medians']
 
-# %% ../nbs/10_device.ipynb #92f03572
+# %% ../nbs/10_device.ipynb #9f7b924f
 import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")     # TensorFlow reads both when it is imported
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0");   # the same sums in the same order, every time
 
-# %% ../nbs/10_device.ipynb #45635c80
-import contextlib, platform, re, shutil, statistics, subprocess, time
+# %% ../nbs/10_device.ipynb #38f109cb
+import platform, re, shutil, statistics, subprocess, time
 from pathlib import Path
+from .checks import one_of, silent_stderr
 
-# %% ../nbs/10_device.ipynb #0e3ac6d7
-@contextlib.contextmanager
-def _silent_stderr():
-    "Send what is written to file descriptor 2, by C++ too, to nowhere."
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try: yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-# %% ../nbs/10_device.ipynb #5efcfff0
-with _silent_stderr():
+# %% ../nbs/10_device.ipynb #5a14c614
+with silent_stderr():
     import tensorflow as tf
     tf.config.list_physical_devices()
 tf.config.experimental.enable_tensor_float_32_execution(False)
 
-# %% ../nbs/10_device.ipynb #8372a625
+# %% ../nbs/10_device.ipynb #b88823e3
 def use_device(
     name: str="",  # "auto", "cpu" or "gpu"; "" reads `MNIST_GRAPH_DEVICE`, else "auto"
 ) -> str:  # "cpu" or "gpu": the device that graphs will run on
     "Choose the device before anything runs; `ValueError` or `RuntimeError` if it cannot be had."
     name = name or os.environ.get("MNIST_GRAPH_DEVICE") or "auto"
-    if name not in ("auto", "cpu", "gpu"):
-        raise ValueError(f"device {name!r} is not one of auto, cpu, gpu")
+    one_of(("auto", "cpu", "gpu"), device=name)
     gpus = tf.config.get_visible_devices("GPU")
     if name == "gpu" and not gpus:
         raise RuntimeError("no GPU is visible to TensorFlow; use --device cpu")

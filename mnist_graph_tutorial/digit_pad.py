@@ -6,8 +6,7 @@
 __all__ = ['SIDE', 'DIGIT', 'PAD_SIDE', 'probabilities', 'telling_samples', 'pen_width', 'unit_groups', 'contributions_to',
            'pad_scales', 'still', 'DigitPad']
 
-# %% ../nbs/39_digit_pad.ipynb #829a0072
-import matplotlib.pyplot as plt
+# %% ../nbs/39_digit_pad.ipynb #a99e010e
 import numpy as np
 from .data import Split, check_split, load_mnist
 from .explore import figure_html
@@ -61,7 +60,7 @@ def pad_scales(net, split: Split) -> dict:
     numbers = dict(reach=np.quantile(longest, .5), span=np.quantile(np.abs(logits), .999))
     return {name: round(max(float(number), 1e-3), 3) for name, number in numbers.items()}
 
-# %% ../nbs/39_digit_pad.ipynb #82d88508
+# %% ../nbs/39_digit_pad.ipynb #8c959377
 def _group_sums(net, groups: list, image, digit: int) -> list:  # of ten digits, none, and the bias
     "What each group of units adds to the logit of a digit, and its bias; they sum to the logit."
     added = contributions_to(net, image[None], [digit])[0]
@@ -69,6 +68,7 @@ def _group_sums(net, groups: list, image, digit: int) -> list:  # of ten digits,
 
 def _draw_still(net, groups: list, image):
     "The figure of `still`."
+    import matplotlib.pyplot as plt
     logits = np.asarray(net(image[None]))[0]
     winner, rival = logits.argsort()[[-1, -2]]
     colours = {winner: "#2b7bb9", rival: "#c46a00"}

@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['STYLE', 'predict', 'Verdict', 'right', 'wrong', 'checker']
 
-# %% ../nbs/14_exercises.ipynb #6cdfb338
+# %% ../nbs/14_exercises.ipynb #5d630117
 import functools, html, zlib
 from typing import NamedTuple
+from .checks import one_of
 
-# %% ../nbs/14_exercises.ipynb #faf121ad
+# %% ../nbs/14_exercises.ipynb #46309fe5
 STYLE = """<style>
 .mgt-predict { border: 1px solid var(--jp-border-color1, var(--bs-border-color, #bbb));
   border-radius: .4em; padding: .6em 1em; margin: .5em 0; max-width: 42em;
@@ -33,7 +34,7 @@ class predict:
         *,
         right: str,     # the text of the right one
     ):
-        if right not in choices: raise ValueError(f"right {right!r} is not one of the choices")
+        one_of(choices, right=right)
         if len(choices) < 2: raise ValueError("a question needs at least two choices")
         if not all(choices.values()): raise ValueError("every choice needs an explanation")
         self.question, self.choices, self.right = question, choices, right
@@ -59,7 +60,7 @@ class predict:
             f'{html.escape(why)}</div></div>'
         )
 
-# %% ../nbs/14_exercises.ipynb #e6aab464
+# %% ../nbs/14_exercises.ipynb #05fe8d91
 class Verdict(NamedTuple):
     "Whether an answer is right, and why; true or false accordingly."
     is_right: bool
@@ -85,7 +86,7 @@ def wrong(
     return Verdict(False, text, hint)
 
 def checker(check):  # a function that returns a `Verdict`
-    "The same check, for which an error in the answer is a wrong answer, not an end."
+    "The same check, but an exception in the answer makes it wrong, and ends nothing."
     @functools.wraps(check)
     def checked(*answers, **named):
         try: return check(*answers, **named)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
-# %% ../nbs/20_graph_layers.ipynb #3980fb57
+# %% ../nbs/20_graph_layers.ipynb #b88b2694
 class Node(NamedTuple):
     "One node of a drawing. A list of nodes holds every node after its inputs."
     name: str                    # unlike any other
@@ -27,6 +27,7 @@ class Node(NamedTuple):
     picture: tuple = ()          # a picture of many numbers: address, width and height in pixels
     at: int = 0                  # the step at which it has its value
     results: int = 1             # how many of its results are used; `value` is one of them
+    room: int = 0                # digits that its value may grow to
 
 KINDS = {"input": "input", "constant": "constant", "variable": "variable", "operation": "operation",
          "gradient": "gradient", "update": "update of a variable", "box": "graph in the graph",

@@ -12,7 +12,7 @@ from mnist_graph_tutorial.graph_layers import (
     best_order, consumers, edge_pieces, end_offsets, filled_rows, horizontal, place_in, positions,
     row_numbers)
 
-# %% ../nbs/21_graph_layout.ipynb #ca88555a
+# %% ../nbs/21_graph_layout.ipynb #4129d6c5
 _LETTER, DIGIT = 7.4, 6.7  # pixels: of a label in 13 px, and of a value or a shape in 11 px
 _PADDING = {"constant": 9, "input": 16, "gradient": 14, "box": 14}
 
@@ -28,6 +28,7 @@ def half_size(node) -> tuple[float, float]:
     "Half the width and half the height of a node, in pixels."
     label, small = label_lines(node), [text for text in (node.detail, node.value) if text]
     widths = [len(text) * _LETTER for text in label] + [len(text) * DIGIT for text in small]
+    widths.append(node.room * DIGIT)
     height = 16 * (len(label) + len(small))
     if node.picture:
         widths.append(node.picture[1])

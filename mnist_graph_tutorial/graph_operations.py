@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SIGNS', 'ASSIGN', 'SIZES', 'READS', 'operations_text', 'is_gradient', 'passes_on', 'behind', 'used_outputs',
-           'in_order', 'call_type', 'graphs_inside', 'kind_of_call', 'call_label', 'written_inputs']
+           'in_order', 'call_type', 'graphs_inside', 'kind_of_call', 'call_label', 'written_inputs', 'new_value_of',
+           'acts']
 
 # %% ../nbs/24_graph_operations.ipynb #4ad59ecc
 import re
@@ -85,7 +86,7 @@ def call_label(op) -> str:
     name = re.sub(r"^(__(inference|forward|backward)_)+|(_\d+)+$", "", op.get_attr("f").name)
     return f"gradient of {name}" if kind_of_call(op) == "gradient" else name
 
-# %% ../nbs/24_graph_operations.ipynb #08f639f0
+# %% ../nbs/24_graph_operations.ipynb #31db2d73
 def written_inputs(op) -> set[int]:
     "Numbers of the inputs of an operation that are variables it writes to."
     variables = {k for k, tensor in enumerate(op.inputs) if tensor.dtype == tf.resource}
@@ -103,3 +104,11 @@ def _written_arguments(op, graph) -> set[int]:
         if inner.type == "Identity": number[inner.outputs[0].name] = number.get(names[0])
         written += [names[k] for k in written_inputs(inner)]
     return {number[name] for name in written if number.get(name) is not None}
+
+def new_value_of(op) -> str:
+    "What the new value of a variable is called, which TensorFlow has no name for."
+    return f"{op.name}:new"
+
+def acts(op) -> bool:
+    "Whether an operation does something besides computing: writing to a variable, for instance."
+    return op.op_def.is_stateful and op.type not in READS and "Random" not in op.type

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['late_marked', 'Reading', 'read_function']
 
-# %% ../nbs/25_graph_reading.ipynb #4e2222a4
+# %% ../nbs/25_graph_reading.ipynb #048bc525
 import collections
 from .graph_layers import WORK, Node, consumers
 from .graph_operations import (
-    ASSIGN, READS, SIGNS, SIZES, behind, call_label, call_type, graphs_inside, in_order,
-    is_gradient, kind_of_call, operations_text, passes_on, used_outputs, written_inputs)
+    ASSIGN, SIGNS, SIZES, acts, behind, call_label, call_type, graphs_inside, in_order, is_gradient,
+    kind_of_call, new_value_of, operations_text, passes_on, used_outputs, written_inputs)
 from .graph_values import array_text, captured, shape_text
 import tensorflow as tf
 
@@ -46,7 +46,7 @@ def late_marked(nodes) -> list[Node]:
         if users and not node.inputs: late[node.name] = all(late[name] for name in users)
     return [node._replace(late=late[node.name]) for node in nodes]
 
-# %% ../nbs/25_graph_reading.ipynb #0c56c285
+# %% ../nbs/25_graph_reading.ipynb #8f124b04
 class Reading:
     "The nodes of a graph, in the order in which they are computed."
     def __init__(
@@ -140,8 +140,7 @@ class Reading:
         name = self._add(op.name, kind, label, inputs, note, detail, len(used))
         if parts: self.parts[name] = parts
         if used: self.tensors[name] = used[0].name
-        acts = op.op_def.is_stateful and op.type not in READS and "Random" not in op.type
-        if acts: self.kept.append(name)
+        if acts(op): self.kept.append(name)
         return name
 
     def _update(self, op, written, data):
@@ -150,6 +149,7 @@ class Reading:
         before = self.version[variable.name]
         inputs = data + [before] * (before != variable.name)
         name = self._add(op.name, "update", f"{variable.label} {sign}", inputs, variable.note)
+        self.tensors[name] = new_value_of(op)
         if op.type in ASSIGN: self.deltas[name] = before, sign, op.inputs[-1].name
         self.kept.append(name)
         self.version.update(dict.fromkeys(written, name))

@@ -5,18 +5,20 @@
 # %% auto #0
 __all__ = ['GraphView', 'GraphSteps', 'graph_of']
 
-# %% ../nbs/28_graph_view.ipynb #2c5d4fc0
+# %% ../nbs/28_graph_view.ipynb #fa272ed7
 import collections, functools, html, inspect, reprlib
 import numpy as np
 from .checks import whole
-from .explore import script_json, static
+from .explore import interactive, static
 from .graph_drawing import svg_text
 from .graph_folding import closed, shown_member
 from .graph_layers import Node, consumers
 from .graph_layout import arrange
 from .graph_reading import late_marked, read_function
-from .graph_steps import as_drawn, captions, operand, sentence, stepped
+from .graph_steps import (
+    as_drawn, captions, gapped_captions, operand, sentence, stepped)
 from .graph_values import all_values, node_values
+from .page_graph import graph_program
 import tensorflow as tf
 
 # %% ../nbs/28_graph_view.ipynb #b2a709e9
@@ -77,7 +79,7 @@ def _quoted(text: str) -> str:
     "A text as Graphviz reads it."
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-# %% ../nbs/28_graph_view.ipynb #2b3959e8
+# %% ../nbs/28_graph_view.ipynb #7acc1169
 class GraphView:
     "The drawing of a graph. It displays itself in a notebook."
     def __init__(
@@ -86,10 +88,10 @@ class GraphView:
         nodes,           # all of them, as `Reading.finished` has them
         readings: dict,  # of graphs within the graph, by node
         limit: int=40,   # operations to draw; others are closed into boxes
-        values=None,     # function without arguments: node name -> array
+        run=None,        # function without arguments: node name -> array, and the page's program
     ):
         self.name, self.limit = name, limit
-        self.all_nodes, self.readings, self.values = nodes, readings, values
+        self.all_nodes, self.readings, self.run = nodes, readings, run
         self.nodes, self.groups = closed(nodes, limit)
 
     def __repr__(self): return f"Graph of {self.name}: {_counted(self.nodes)}."
@@ -122,7 +124,7 @@ class GraphView:
 
     def steps(self):
         "The values of all nodes, step by step; `ValueError` inside a loop, a branch or a call."
-        if self.values: return GraphSteps(self)
+        if self.run: return GraphSteps(self)
         raise ValueError(f"{self.name} is part of a graph: "
                          "step through the whole graph to see values")
 
@@ -130,16 +132,15 @@ class GraphView:
         body = _drawings(self.nodes, repr(self)) + _list(self.nodes)
         return _figure("mgt-graph", body + _parts(self, 200)[0])
 
-# %% ../nbs/28_graph_view.ipynb #9675c58d
-_STILL = ("<noscript><p>The values of all steps. To see them come one by one needs JavaScript."
-          "</p></noscript>")
-
+# %% ../nbs/28_graph_view.ipynb #bdfceeda
 class GraphSteps:
     "A graph with the values of its nodes, to be stepped through. It displays itself in a notebook."
     def __init__(self, view: GraphView):
-        values, out = view.values(), consumers(view.all_nodes)
+        (values, self.program), out = view.run(), consumers(view.all_nodes)
         for name, members in view.groups.items():
-            values[name] = values.get(shown_member(members, out).name)
+            shown = shown_member(members, out).name
+            values[name] = values.get(shown)
+            self.program["places"][name] = self.program["places"].get(shown)
         self.view, self.values = view, values
         self.nodes = stepped(view.nodes, values)
         self.captions = captions(self.nodes)
@@ -147,12 +148,26 @@ class GraphSteps:
     def __repr__(self):
         return f"{repr(self.view)[:-1]}, with values in {len(self.captions) - 1} steps."
 
-    def _repr_html_(self) -> str:
-        drawn = _drawings(as_drawn(self.nodes), repr(self)) + _STILL + _list(self.nodes)
-        data = f'<script type="application/json">{script_json(self.captions)}</script>'
-        return _figure("mgt-graph mgt-steps", f'{drawn}{data}<script>{static("graph.js")}</script>')
+    def _data(self) -> dict:
+        "What the script is given."
+        drawn, places = as_drawn(self.nodes), self.program["places"]
+        results = [[f"{node.label} =" if node.kind == "update" else node.label, k]
+                   for kind in ("output", "update") for k, node in enumerate(drawn)
+                   if node.kind == kind and node.value]
+        return dict(
+            name=self.view.name, captions=gapped_captions(self.nodes), results=results,
+            texts=[node.value for node in drawn], names=[operand(node) for node in drawn],
+            places=[places.get(node.name) if node.value else None for node in drawn],
+            program={name: part for name, part in self.program.items() if name != "places"})
 
-# %% ../nbs/28_graph_view.ipynb #7a7a5775
+    def _repr_html_(self) -> str:
+        words = [node._replace(value="") for node in self.nodes]
+        drawn = _drawings(as_drawn(self.nodes), repr(self)) + _list(words)
+        still = f'<div class="mgt-graph">{drawn}{_parts(self.view, 200)[0]}</div>'
+        return interactive("steps", self._data(), still, scripts=["graph"],
+                           styles=["graph"])
+
+# %% ../nbs/28_graph_view.ipynb #bb782c9a
 def _bound(fn, name: str, inputs) -> tuple:  # positional ones, and those by name
     "What a call of `fn` hands to it, defaults included; `ValueError` if it cannot be called so."
     python = getattr(fn, "python_function", fn)
@@ -180,5 +195,8 @@ def graph_of(
     function = fn if hasattr(fn, "get_concrete_function") else tf.function(fn)
     concrete = function.get_concrete_function(*given, **named)
     reading = read_function(concrete)
-    def values(): return node_values(reading, all_values(concrete, (given, named)))
-    return GraphView(name, reading.finished(), reading.parts, limit, values)
+    nodes = reading.finished()
+    def run():
+        arrays = all_values(concrete, (given, named))
+        return node_values(reading, arrays), graph_program(concrete, reading, nodes, arrays)
+    return GraphView(name, nodes, reading.parts, limit, run)

@@ -124,7 +124,7 @@ def loss_table(
         rows.append(f"{name:{width}}" + "".join(f"{losses[step // every]:12.4g}" for step in at))
     return "\n".join(rows)
 
-# %% ../nbs/30_inverting.ipynb #bd100a8e
+# %% ../nbs/30_inverting.ipynb #2354bacf
 def _heat_map(ax, M, title: str, ticks=range(10)):
     "A matrix on the scale from -1 to 1."
     ax.set(title=title, xlabel="column", ylabel="row", xticks=ticks, yticks=ticks)
@@ -139,7 +139,8 @@ def _write_values(ax, M):
 def _draw_losses(ax, curves: dict, every: int):
     for (name, losses), (color, width) in zip(curves.items(), (("#e69f00", 3), ("black", 0.8))):
         ax.plot(np.arange(len(losses)) * every, losses, color=color, lw=width, label=name)
-    ax.set(xlabel="step", ylabel="loss: sum of |XA - I|", xlim=(0, 100_000), ylim=(0, None))
+    ax.set(xlabel="step", ylabel="loss: sum of |XA - I|", xlim=(0, len(losses) * every),
+           ylim=(0, None))
     ax.xaxis.set_major_formatter("{x:,.0f}")
 
 def draw_verdict(
@@ -151,6 +152,7 @@ def draw_verdict(
     fig, axes = plt.subplot_mosaic([["curve", "curve"], ["XA", "I"]], figsize=(7.2, 4.1),
                                    layout="constrained", height_ratios=(1, 2.3))
     _draw_losses(axes["curve"], {"loss": losses}, every)
+    axes["curve"].set_ylabel("loss")    # more has no room here
     for name, M in {"XA": XA, "I": np.eye(len(XA))}.items():
         image = _heat_map(axes[name], M, "I, the identity")
         _write_values(axes[name], M)

@@ -36,7 +36,7 @@ def page_link(url: str) -> str:
     url = url.removeprefix(f"{settings.doc_host}{settings.doc_baseurl}/")
     return re.sub(r"^(?:\d+_)?(\w+)\.ipynb(?=#|$)", r"\1.html", url)
 
-# %% ../nbs/42_plain_pages.ipynb #9a55954e
+# %% ../nbs/42_plain_pages.ipynb #6a8dc7cd
 def mathml(formula: str, display: str) -> str:  # display: "inline" or "block"
     "A LaTeX formula as MathML; `ValueError` says which formula cannot be read."
     try:
@@ -45,7 +45,24 @@ def mathml(formula: str, display: str) -> str:  # display: "inline" or "block"
         raise ValueError(f"formula ${formula}$: {type(e).__name__} {e}") from None
     if unknown := re.search(r"\\\w+", drawn):
         raise ValueError(f"formula ${formula}$: unknown command {unknown[0]}")
-    return drawn
+    return _spaced(drawn)
+
+_NAME = r"(?<!<msub>)<mi>[a-z]{2,}</mi>|<msub><mi>[a-z]{2,}</mi><m[in]>\w+</m[in]></msub>"
+_THIN = '<mspace width="0.167em" />'
+_BAR = '<mo stretchy="false" lspace="0" rspace="0">|'
+
+def _spaced(drawn: str) -> str:
+    "MathML with TeX's spaces around the names of functions, such as ln, and inside bars."
+    drawn = drawn.replace("&#x0007C;", "|").replace('<mo stretchy="false">|', _BAR)
+    drawn = re.sub(r"<mo>([a-z]{2,})</mo>", r"<mi>\1</mi>", drawn)
+    drawn = re.sub(rf"({_NAME})(?=<m(?!o|space))", rf"\1{_THIN}", drawn)
+    before = r"(</m(?:i|n|sub|sup|frac)>|&#x00029;</mo>)"
+    return re.sub(rf"{before}(?={_NAME})", rf"\1{_THIN}", drawn)
+
+def _kept_together(page: str) -> str:
+    "HTML in which no line breaks between a formula and the sign after it."
+    formula = r'<math\b[^>]*display="inline"[^>]*>(?:(?!</math>).)*</math>'
+    return re.sub(rf"({formula}[.,;:?!)]+)", r'<span class="whole">\1</span>', page, flags=re.S)
 
 def _code_html(code: str, language: str="python") -> str:
     "Code in colours, or plain where the language has none."
@@ -53,7 +70,7 @@ def _code_html(code: str, language: str="python") -> str:
     except pygments.util.ClassNotFound: inner = html.escape(code)
     return f'<pre class="code"><code>{inner}</code></pre>'
 
-# %% ../nbs/42_plain_pages.ipynb #788a24ed
+# %% ../nbs/42_plain_pages.ipynb #630d79e2
 class PageText(IPythonRenderer):
     "Markdown as the HTML of a page."
     def inline_math(self, body): return mathml(body, "inline")
@@ -78,10 +95,9 @@ class PageText(IPythonRenderer):
 
 def text_html(markdown: str) -> str:
     "Markdown as the HTML of a page."
-    markdown = re.sub(
-        r"\]\(([^)\s]+)\)\{[^}\n]*\}", r"](\1)", markdown
-    )  # nbdev writes Pandoc's link attributes
-    return MarkdownWithMath(PageText(escape=False)).render(markdown)
+    # nbdev writes Pandoc's link attributes
+    markdown = re.sub(r"\]\(([^)\s]+)\)\{[^}\n]*\}", r"](\1)", markdown)
+    return _kept_together(MarkdownWithMath(PageText(escape=False)).render(markdown))
 
 # %% ../nbs/42_plain_pages.ipynb #01c98401
 def formula_style() -> str:
@@ -97,7 +113,7 @@ def split_directions(source: str) -> tuple[dict, str]:
     directions = dict(re.findall(r'^#\|\s*([\w-]+):\s*"?(.*?)"?\s*$', source, re.M))
     return directions, re.sub(r"^#\|.*\n?", "", source, flags=re.M)
 
-# %% ../nbs/42_plain_pages.ipynb #ad436534
+# %% ../nbs/42_plain_pages.ipynb #77cabd2b
 LINE = ' class="line"'  # may be broken where it is too long
 FORMS = {
     "text/html": str,
@@ -135,9 +151,12 @@ def _cell_html(cell) -> str:
     directions, code = split_directions(cell.source)
     if directions.get("include") == "false": return ""
     parts = [] if directions.get("echo") == "false" else [_shown_code(directions, code)]
-    return "\n".join(
-        parts + [f'<div class="output">{output_html(output)}</div>' for output in cell.outputs]
-    )
+    return "\n".join(parts + list(map(_output_box, cell.outputs)))
+
+def _output_box(output) -> str:
+    "An output in a box that says whether it is text of the page."
+    kind = "output text" if "text/markdown" in output.get("data", ()) else "output"
+    return f'<div class="{kind}">{output_html(output)}</div>'
 
 # %% ../nbs/42_plain_pages.ipynb #95f1ecc5
 class Page(NamedTuple):
@@ -167,10 +186,11 @@ def unique_anchors(body: str) -> str:
         return found[1] + found[2] + (f"-{seen[found[2]] - 1}" if seen[found[2]] > 1 else "")
     return re.sub(r'(<h\d id=")([^"]+)', number, body)
 
-# %% ../nbs/42_plain_pages.ipynb #e688c410
+# %% ../nbs/42_plain_pages.ipynb #b255bd04
 def sections(title: str, body: str) -> list[tuple[int, str, str, str]]:
     "Level, anchor, heading and text of each section of a page; the first has no anchor."
-    soup, found = BeautifulSoup(body, "html.parser"), [(1, "", title, [])]
+    bare = re.sub(r"</?span\b[^>]*>", "", body)  # most tags are the colours of code
+    soup, found = BeautifulSoup(bare, "html.parser"), [(1, "", title, [])]
     for junk in soup(["script", "style", "svg", "noscript", "option"]): junk.decompose()
     for node in soup.find_all(["h2", "h3", "p", "li", "pre", "td", "th"]):
         text = " ".join(node.get_text(" " if node.name == "math" else "").split())
@@ -189,36 +209,37 @@ def template() -> jinja2.Template:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     ).get_template("page.html")
 
-# %% ../nbs/42_plain_pages.ipynb #fae640e1
+# %% ../nbs/42_plain_pages.ipynb #a3b2d5ee
 def render(
     out,  # directory to write to; made where it is not there
     executed=None,  # {notebook: its executed copy}; the others are shown as saved
+    each=map,  # goes through the notebooks; that of a pool of processes goes through many at once
 ) -> Path:  # the front page
     "Write the plain edition: a page for each notebook, the notebook beside it, a page to search."
     out, executed = Path(out), executed or {}
     out.mkdir(parents=True, exist_ok=True)
     place, pages = (
         out.resolve(),
-        _read_pages([Path(executed.get(path, path)).resolve() for path in notebooks()]),
+        _read_pages([Path(executed.get(path, path)).resolve() for path in notebooks()], each),
     )
     with contextlib.chdir(project()):
         _write_pages(place, pages)
         write_card(place)
     return out / pages[0].file
 
-def _read_pages(paths) -> list[Page]:
+def _read_pages(paths, each) -> list[Page]:
     "A page from each notebook, with a line of progress."
     bar, pages = Progress(len(paths), "pages"), []
-    for k, path in enumerate(paths, 1):
-        bar.update(k, bare_name(path))
-        pages.append(read_page(path))
+    for page in each(read_page, paths):
+        pages.append(page)
+        bar.update(len(pages), bare_name(page.path))
     bar.done("All pages are read.")
     return pages
 
 def _write_pages(out, pages):
     "Fill the template for each page."
     files = {name.replace(".", "_"): (STATIC / name).read_text("utf-8")
-             for name in ("book.css", "book.js", "search.js")}
+             for name in ("book.css", "book.js", "face.js", "search.js")}
     common = dict(pages=pages, policy=POLICY, card=card_tags(), formulas=formula_style(),
                   settings=get_config(), **files)
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):
@@ -231,7 +252,7 @@ def _write_pages(out, pages):
         template().render(page=_search_page(pages), index=search_index(pages), **common), "utf-8"
     )
 
-# %% ../nbs/42_plain_pages.ipynb #e4b5d0c3
+# %% ../nbs/42_plain_pages.ipynb #137b7886
 def search_index(pages) -> str:  # JSON that can stand in a <script>
     "One entry a section: file, anchor, title of the page, heading, text."
     entries = [
@@ -247,7 +268,7 @@ def _search_page(pages) -> Page:
 
 SEARCH = """<form role="search">
 <input type="search" name="q" aria-label="Words to find" placeholder="Words to find"></form>
-<p>The sections that hold all of the words, in this book, appear below as you type.</p>
+<p>As you type, the sections of this book that hold all of the words appear below.</p>
 <p id="site-count" role="status">
 <noscript>The search is a script; this browser runs none.</noscript></p>
 <ol id="site-results" class="results"></ol>"""

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['QUARTO_POLICY', 'ELSEWHERE', 'DIRECTORIES', 'without_strangers', 'post_render', 'build_site']
 
-# %% ../nbs/43_site.ipynb #f18e85f0
-import contextlib, os, re, shutil, webbrowser
+# %% ../nbs/43_site.ipynb #f982abb9
+import contextlib, functools, os, re, shutil, webbrowser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 import nbdev.quarto
 from nbdev.config import get_config
@@ -37,7 +38,7 @@ def without_strangers(page: str) -> str:
         page,
     )
 
-# %% ../nbs/43_site.ipynb #07079736
+# %% ../nbs/43_site.ipynb #9ba37264
 def post_render(
     site,  # directory of rendered pages
 ):
@@ -46,10 +47,11 @@ def post_render(
     with contextlib.chdir(project()):
         links = {f"{bare_name(path)}.html": (path, notebook_links(path)) for path in notebooks()}
         write_card(site)
-        card, formulas = card_tags(), formula_style()
+        card, formulas, home = card_tags(), formula_style(), _home()
     policy = f'<meta http-equiv="Content-Security-Policy" content="{QUARTO_POLICY}">'
     for page in site.rglob("*.html"):
         text = once_a_page(without_strangers(page.read_text("utf-8")))
+        text = text.replace(f'href="{home}', 'href="./')
         text = re.sub(
             r'<meta (?:property="og|name="twitter):(?:image|card)[^>]*>',
             "",
@@ -62,6 +64,10 @@ def post_render(
         page.write_text(text, "utf-8")
     for style in site.rglob("*.css"):
         style.write_text(without_strangers(style.read_text("utf-8")), "utf-8")
+
+def _home() -> str:
+    "The address of the published site; nbdev writes it into links that forks and copies need."
+    return f"{get_config().doc_host}{get_config().doc_baseurl}/"
 
 def _with_links(text: str, notebook: Path, links: dict, directory: Path) -> str:
     "Links to download and to run the notebook, below the title of a page."
@@ -84,7 +90,7 @@ def _with_links(text: str, notebook: Path, links: dict, directory: Path) -> str:
 if __name__ == "__main__" and "QUARTO_PROJECT_OUTPUT_DIR" in os.environ:
     post_render(os.environ["QUARTO_PROJECT_OUTPUT_DIR"])
 
-# %% ../nbs/43_site.ipynb #c4acaa4e
+# %% ../nbs/43_site.ipynb #9a02904c
 def build_site(
     renderer: str="auto",  # "quarto", "plain", or "auto": Quarto where it is installed
     out=None,  # directory; _docs for Quarto and _site for the plain edition if not given
@@ -95,8 +101,21 @@ def build_site(
     front = {"quarto": _render_with_quarto, "plain": render}[renderer](
         out or project() / f"_{DIRECTORIES[renderer]}"
     )
-    if show: webbrowser.open(front.resolve().as_uri())
+    if show: {"quarto": _serve, "plain": _open}[renderer](front)
     return front
+
+def _open(front: Path):
+    "Show the plain edition, which needs no server."
+    webbrowser.open(front.resolve().as_uri())
+
+def _serve(front: Path):
+    "Show Quarto's pages, whose scripts a browser refuses from files, on loopback until Ctrl-C."
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=front.parent)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        address = f"http://127.0.0.1:{server.server_port}/"
+        print(f"serving {address}; Ctrl-C ends it", flush=True)
+        webbrowser.open(address)
+        with contextlib.suppress(KeyboardInterrupt): server.serve_forever()
 
 DIRECTORIES = {"quarto": "docs", "plain": "site"}
 
@@ -107,7 +126,7 @@ def _render_with_quarto(out) -> Path:
             "quarto is not on the PATH: install it from https://quarto.org, or use --renderer plain"
         )
     with contextlib.chdir(project()):
-        Path("README.md").touch()  # newer than index.ipynb, so that nbdev leaves it alone
+        Path("README.md").touch()  # newer than its source: not to be made again
         nbdev.quarto.nbdev_docs.__wrapped__()
         built = get_config().doc_path
     if Path(out).resolve() != built.resolve(): shutil.copytree(built, out, dirs_exist_ok=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 import numpy as np
 from PIL import Image
-from mnist_graph_tutorial.book import marked
+from mnist_graph_tutorial.execution import marked
 
 TOKEN = re.compile(r"(?P<picture>data:image/png;base64,[\w+/=]+)|(?P<blob>[\w+/]{50,}=*)|"
                    r"(?P<number>[-+]?\d+(?:,\d{3})*(?:\.\d+|\.(?=[\s\],]))?(?:e[-+]?\d+)?)")

@@ -2,7 +2,7 @@
 import ast, re
 from pathlib import Path
 import nbformat
-from mnist_graph_tutorial.book import Executed, environment, execute, marked
+from mnist_graph_tutorial.execution import Executed, environment, execute, marked
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted((ROOT / "nbs").glob("0*.ipynb"))

@@ -1,13 +1,15 @@
 """Running the notebooks: all of them, and what happens when one fails."""
-import configparser, json, os, re, shutil, subprocess, sys, textwrap
+import configparser, json, os, re, shutil, subprocess, sys, textwrap, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import nbformat, pytest
-from mnist_graph_tutorial import book
+from mnist_graph_tutorial import book, execution
 from compare import differences
-from mnist_graph_tutorial.book import cleaned, environment, execute
+from mnist_graph_tutorial.execution import Turns, cleaned, environment, execute
 from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import cache_directory, load_mnist
 from mnist_graph_tutorial.manuscript import notebooks, project
+from mnist_graph_tutorial.readme import readme
 from lessons import CHAPTERS, run_chapter
 
 NOTEBOOKS = notebooks()
@@ -55,17 +57,17 @@ def test_notebooks_are_kept_as_a_run_writes_them(path):
     assert book.nb2str(cleaned(nbformat.read(path, 4))) == path.read_text()
 
 def test_readme_is_the_front_page():
-    assert (project() / "README.md").read_text() == book.readme()
+    assert (project() / "README.md").read_text() == readme()
 
 def test_readme_has_the_two_commands():
-    lines = book.readme().splitlines()
+    lines = readme().splitlines()
     assert "pip install -e '.[dev]' && mnist-graph-tutorial run" in lines
     assert "pip install -e '.[dev]' && pytest" in lines
 
 def test_readme_names_the_repository_that_settings_name():
     settings = configparser.ConfigParser()
     settings.read(project() / "settings.ini")
-    assert f"git+{settings['DEFAULT']['git_url']}`" in book.readme()
+    assert f"git+{settings['DEFAULT']['git_url']}`" in readme()
 
 # One notebook
 
@@ -145,6 +147,115 @@ def test_progress_leaves_a_plain_sentence_and_two_runs_agree_to_the_byte(noteboo
     assert differences(one, two, exact=True) == [] and one == two
     assert "3 steps done." in json.dumps(one) and "progress" not in json.dumps(one["cells"][0]["outputs"])
 
+# Kernels that are forks
+
+def test_a_fork_is_given_what_a_process_of_its_own_would_be(notebook, monkeypatch):
+    path = notebook("""
+        import os, sys
+        ours = sorted(name for name in os.environ if name != "JPY_PARENT_PID")
+        print(os.getsid(0) == os.getpid(), os.getcwd(), ours, os.environ["ONLY_HERE"], __name__, sys.path[-1])
+        x = 1""", "print('tensorflow' in sys.modules)", """
+        import ipywidgets, matplotlib.pyplot as plt, tensorflow as tf
+        from fastcore.imports import IN_NOTEBOOK
+        tf.print("into the notebook", int(IN_NOTEBOOK))
+        plt.plot([1, 2]);""")
+    runs = {}
+    for forks in (True, False):
+        monkeypatch.setattr(execution, "_forks", lambda env: forks and sys.platform == "linux")
+        runs[forks] = execute(path, environment("digits", "cpu") | {"ONLY_HERE": "1"})
+        assert runs[forks].problem == "" and text(runs[forks], 1) == f"{forks and sys.platform == 'linux'}\n"
+    assert text(runs[True], 0) == text(runs[False], 0) and text(runs[True], 0).startswith("True /")
+    assert outputs(runs[True])[2] == outputs(runs[False])[2] and text(runs[True], 2).startswith("into the notebook 1\n")
+    assert "image/png" in outputs(runs[True])[2][1]["data"]
+
+def test_kernels_share_nothing(notebook):
+    one = notebook("import tensorflow as tf, numpy as np; tf.my_own = np.my_own = 1; x = 1")
+    assert execute(one, environment("digits", "cpu")).problem == ""
+    other = notebook("import tensorflow as tf, numpy as np", "hasattr(tf, 'my_own'), hasattr(np, 'my_own'), 'x' in globals()")
+    assert text(execute(other, environment("digits", "cpu")), 1) == "(False, False, False)"
+
+def test_a_gpu_is_never_forked(monkeypatch):
+    monkeypatch.setattr(execution.sys, "platform", "linux")
+    monkeypatch.setattr(execution.Path, "exists", lambda path: str(path) == "/dev/nvidiactl")
+    assert execution.kernel(environment("digits", "gpu")).provisioner is None
+    assert execution.kernel(environment("digits", "cpu")).provisioner is not None
+
+def test_a_kernel_does_not_outlive_who_asked_for_it(notebook, tmp_path):
+    path = notebook(f"""
+        import os, pathlib, time
+        pathlib.Path({str(tmp_path / "part")!r}).write_text(str(os.getpid()))
+        os.replace({str(tmp_path / "part")!r}, {str(tmp_path / "pid")!r})
+        time.sleep(600)""")
+    code = f"from mnist_graph_tutorial.execution import *; execute({str(path)!r}, environment('digits', 'cpu'))"
+    asker = subprocess.Popen([sys.executable, "-c", code])
+    wait_until((tmp_path / "pid").exists, 120)
+    asker.kill()
+    asker.wait()
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 60)
+
+def wait_until(holds, seconds: float):
+    "Wait until something holds; fails where it takes longer than it may on any machine."
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(.1)
+
+# Side by side
+
+def test_a_cell_that_is_to_be_alone_waits_for_the_others_and_they_for_it():
+    turns, running, seen = Turns(), [], []
+    def cell(alone):
+        with turns.turn(alone):
+            running.append(alone)
+            time.sleep(.01)
+            seen.append((alone, list(running)))
+            running.remove(alone)
+    with ThreadPoolExecutor(8) as pool: list(pool.map(cell, [False, False, True, False, True, True] * 8))
+    assert len(seen) == 48 and all(others == [True] for alone, others in seen if alone)
+    assert max(len(others) for alone, others in seen) > 1 and all(True not in others for alone, others in seen if not alone)
+
+def test_a_turn_that_fails_is_given_back():
+    turns = Turns()
+    for alone in (True, False):
+        with pytest.raises(ValueError), turns.turn(alone): raise ValueError
+    with turns.turn(True): assert (turns.running, turns.alone) == (1, 1)
+    assert (turns.running, turns.alone) == (0, 0)
+
+def test_notebooks_run_side_by_side_and_their_timed_cells_alone(notebook, tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    note = "import time\ndef note(what):\n    with open(LOG, 'a') as file: file.write(what + '\\n')\n".replace("LOG", repr(str(log)))
+    both = "import pathlib, time\npathlib.Path(MINE).touch()\nwhile not pathlib.Path(OTHER).exists(): time.sleep(.05)"
+    paths = []
+    for mine, other in ("ab", "ba"):
+        meet = both.replace("MINE", repr(str(tmp_path / mine))).replace("OTHER", repr(str(tmp_path / other)))
+        timed = f"#| timing\nnote('{mine} begins')\ntime.sleep(.3)\nnote('{mine} ends')"
+        paths.append(notebook(meet, note, timed, file=f"0{len(paths) + 1}_{mine}.ipynb"))
+    monkeypatch.setattr(book, "WORKERS", 2)
+    (tmp_path / "out").mkdir()
+    done = book._run_each(paths, environment("digits", "cpu"), tmp_path / "out")  # would wait for ever, one after the other
+    assert [run.problem for run in done] == ["", ""]
+    lines = log.read_text().split("\n")
+    assert sorted(lines[:4]) == ["a begins", "a ends", "b begins", "b ends"] and lines[0][0] == lines[1][0]
+
+def test_the_first_failure_in_the_order_of_the_book_ends_the_run(notebook, tmp_path, monkeypatch):
+    failed = repr(str(tmp_path / "failed"))
+    wait = f"import pathlib, time\nwhile not pathlib.Path({failed}).exists(): time.sleep(.05)\nprint('whole')"
+    paths = [notebook(wait, file="01_slow.ipynb"),
+             notebook(f"import pathlib; pathlib.Path({failed}).touch(); 1 / 0", file="02_fails.ipynb"),
+             notebook("import time; time.sleep(600)", file="03_late.ipynb"), notebook("1", file="04_never.ipynb")]
+    monkeypatch.setattr(book, "WORKERS", 3)
+    (tmp_path / "out").mkdir()
+    done = book._run_each(paths, environment("digits", "cpu"), tmp_path / "out")
+    assert [run.path for run in done] == paths[:2] and "ZeroDivisionError" in done[1].problem
+    assert text(done[0], 0) == "whole\n" and sorted(path.name for path in (tmp_path / "out").iterdir()) == ["01_slow.ipynb", "02_fails.ipynb"]
+
+def test_the_cells_that_took_longest_are_listed(notebook):
+    run = execute(notebook("1", "#| timing\n\nimport time\ntime.sleep(.5)"), environment("digits", "cpu"))
+    lines = book.slowest([run]).splitlines()
+    assert re.fullmatch(r"tiny +2 +\d+\.\d s  import time", lines[2]) and re.fullmatch(r"tiny +1 +\d+\.\d s  1", lines[3])
+    assert len(book.slowest([run] * 20).splitlines()) == 12
+
 # Choosing
 
 def test_choosing_by_number_name_and_file():
@@ -162,14 +273,15 @@ def test_the_notebooks_themselves_are_never_run_over():
 @pytest.mark.parametrize("only", [["03", "data"], ["index"]], ids=" ".join)
 def test_only_the_chapters_asked_for_are_run(only, tmp_path, monkeypatch):
     ran = []
-    def stand_in(path, env, report):
+    def stand_in(path, env, report, turns):
         ran.append(path)
         return book.Executed(path, json.loads(path.read_text()), 0, 0., "")
     monkeypatch.setattr(book, "execute", stand_in)
-    monkeypatch.setattr(book, "render", lambda out, executed: out / "index.html")
+    monkeypatch.setattr(book, "render", lambda out, *others: out / "index.html")
     monkeypatch.setattr(book, "settle_device", lambda device: device)
+    monkeypatch.setattr(book, "warm_up", lambda env: None)
     assert main(["run", "--data", "digits", "--out", str(tmp_path), "--only", *only]) == 0
-    assert ran == book.choose(only) and {path.name for path in tmp_path.iterdir()} == {path.name for path in ran}
+    assert sorted(ran) == sorted(book.choose(only)) and {path.name for path in tmp_path.iterdir()} == {path.name for path in ran}
 
 def test_what_another_run_left_is_kept_unless_the_code_has_changed(tmp_path):
     index, first, second, *_ = notebooks()
@@ -204,8 +316,9 @@ def small_book(tmp_path, notebook):
 
 def test_run_leaves_notebooks_pages_and_a_table(small_book):
     write, call, place = small_book
-    done = call("run", "--data", "digits", "--device", "cpu")
+    done = call("run", "--data", "digits", "--device", "cpu", "--profile")
     assert done.returncode == 0, done.stderr
+    assert re.search(r"^slowest cells +cell +time\n(?:one|two) +2 +\d+\.\d s  print\(", done.stdout, re.M)
     made = {path.name for path in (place / "_book").iterdir()}
     assert made >= {"index.html", "one.html", "two.html", "search.html", "01_one.ipynb", "02_two.ipynb"}
     assert re.search(r"^device  .*cores", done.stdout, re.M) and re.search(r"^data    digits$", done.stdout, re.M)

@@ -5,7 +5,6 @@ import nbformat, pytest
 import numpy as np
 from mnist_graph_tutorial import __version__, book, site
 from mnist_graph_tutorial.cli import COMMANDS, main, parser
-from mnist_graph_tutorial.data import Mnist
 from mnist_graph_tutorial.manuscript import project
 
 MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
@@ -56,7 +55,7 @@ def test_words_that_are_not_understood(words, capsys):
     (["lab", "--data", "digits", "--device", "gpu"], "no GPU is visible"),
     (["train", "--data", "digits", "--epochs", "0"], "epochs is 0"),
     (["train", "--data", "digits", "--strategy", "multiworker"], "TF_CONFIG"),
-    (["bench", "--only", "invers"], "invers is not one of inverse, epoch, images"),
+    (["bench", "--only", "invers"], "work 'invers' is not one of inverse, epoch, images"),
 ], ids=["chapter", "directory", "empty", "short", "lab", "lab gpu", "epochs", "workers", "work"])
 def test_what_cannot_be_done_is_said_in_one_line(words, says, tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
@@ -106,7 +105,7 @@ def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
             if answer is KeyboardInterrupt: raise answer
             return answer
     monkeypatch.setattr(subprocess, "Popen", Server)
-    monkeypatch.setattr(book, "load_mnist", lambda source: seen.update(read=source) or Mnist(None, None, None, "mnist"))
+    monkeypatch.setattr(book, "check_source", lambda source: seen.update(read=source) or "mnist")
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--data", "here", "--device", "cpu", "--", "--no-browser", "--port=9"]) == 3
     assert seen["command"] == [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=9"]
@@ -174,7 +173,8 @@ def test_ctrl_c_ends_the_kernel_and_keeps_what_is_done(sleeping_book):
                                preexec_fn=heed_ctrl_c)
     os.close(end)
     deadline = time.monotonic() + 120
-    while not (sleeping_book / "pid").exists() and time.monotonic() < deadline: time.sleep(.2)
+    wanted = sleeping_book / "pid", sleeping_book / "_book/01_one.ipynb"  # the two run side by side
+    while not all(path.exists() for path in wanted) and time.monotonic() < deadline: time.sleep(.2)
     time.sleep(1)
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=30)[1].decode()

@@ -1,9 +1,9 @@
 """Faults of the data page: files that are not what they should be, and downloads that fail half-way."""
-import contextlib, functools, gzip, hashlib, http.server, os, socket, threading
+import contextlib, functools, gzip, hashlib, http.server, os, shutil, socket, threading
 import numpy as np
 import pytest
 from mnist_graph_tutorial import data
-from mnist_graph_tutorial.data import DIGESTS, check_split, download, load_mnist, one_hot, parse_idx, read_idx
+from mnist_graph_tutorial.data import DIGESTS, check_all_digits, check_source, check_split, download, load_mnist, one_hot, parse_idx, read_idx
 
 def idx(array):
     "The bytes of an IDX file that holds `array`."
@@ -162,3 +162,32 @@ def test_embedded_digits_look_like_mnist():
     frame = digits.images.reshape(-1, 28, 28).copy()
     frame[:, 4:24, 4:24] = 0
     assert frame.max() == 0 and digits.images.max() == 1 and set(digits.labels) == set(range(10))
+
+@pytest.mark.parametrize("labels, told", [([0, 1, 2, 4, 5, 6, 8, 9], "no image of 3, 7;"), ([], "no image of 0, 1,")])
+def test_a_digit_without_images_is_named(labels, told):
+    with pytest.raises(ValueError, match=told): check_all_digits(np.array(labels, int))
+
+# A source checked and not loaded
+
+def answers(ask) -> list:
+    "What a source is said to be, or the kind and the words of its error."
+    try: return [ask()]
+    except (OSError, ValueError) as e: return [type(e), str(e)]
+
+def test_a_source_is_checked_as_it_is_loaded(tiny_mnist, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data.download, "__defaults__", (("http://127.0.0.1:9/",),))
+    monkeypatch.delenv("MNIST_GRAPH_DATA", raising=False)
+    whole, damaged = tiny_mnist[0], tmp_path / "damaged"
+    shutil.copytree(whole, damaged)
+    name = next(iter(DIGESTS))
+    (damaged / f"{name}.gz").write_bytes((whole / f"{name}.gz").read_bytes()[:100])
+    for source in ("digits", "auto", "mnist", str(whole), str(damaged), str(tmp_path)):
+        loaded = answers(lambda: load_mnist(source, cache_dir=tmp_path / "cache").name)
+        said = capsys.readouterr().out
+        assert answers(lambda: check_source(source, cache_dir=tmp_path / "cache")) == loaded
+        assert capsys.readouterr().out == said
+
+def test_a_source_is_checked_without_loading_it(tiny_mnist, monkeypatch):
+    monkeypatch.setattr(data, "as_split", None)
+    monkeypatch.setattr(data, "_embedded_digits", None)
+    assert (check_source(str(tiny_mnist[0])), check_source("digits")) == ("mnist", "digits")

@@ -30,7 +30,7 @@ def bars(n, kind="plain"):
     return f"Five bars of height {n}, {kind}."
 
 def data_of(html: str) -> dict:
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.S)[1])
+    return json.loads(re.search(r'<script type="application/json" class="mgt-data">(.*?)</script>', html, re.S)[1])
 
 def test_page_holds_every_combination_in_order():
     data = data_of(page(bars, {"n": [1, 2], "kind": ["plain", "fancy"]}, {"n": 2, "kind": "plain"}))
@@ -64,7 +64,7 @@ def test_text_cannot_leave_its_place_in_the_page():
         plt.plot([1, 2])
         return f'"><script>alert(1)</script> & </script> {kind}'
     html = page(hostile, {"kind": ["</script><b>", "ü"]}, {"kind": "ü"})
-    assert html.count("<script") == html.count("</script>") == 2 and "<b>" not in html
+    assert html.count("<script") == html.count("</script>") == 3 and "<b>" not in html
     assert data_of(html)["controls"][0]["values"] == ["</script><b>", "ü"]
 
 def test_too_heavy_a_page_is_refused_with_the_sum(monkeypatch):
@@ -122,7 +122,7 @@ def test_page_or_live_by_the_environment(shown, monkeypatch):
     explore(bars, n=[1, 2])
     monkeypatch.delenv("MNIST_GRAPH_PAGE")
     explore(bars, n=[1, 2])
-    assert 'class="mgt-explore"' in shown[0].data and type(shown[1]).__name__ == "VBox"
+    assert 'class="mgt-widget mgt-explore"' in shown[0].data and type(shown[1]).__name__ == "VBox"
 
 def test_live_face_draws_any_value_in_range_and_survives_errors():
     asked = []

@@ -2,7 +2,7 @@
 import re, subprocess, sys
 import pytest
 from lessons import CHAPTERS, ROOT, checks, code_cells, cells_of, imports_of, is_shown, lines_of, solutions, wrong_answers
-from mnist_graph_tutorial.book import marked
+from mnist_graph_tutorial.execution import marked
 from mnist_graph_tutorial.manuscript import bare_name
 import ast
 

@@ -1,5 +1,5 @@
 """Every page of the plain edition, as a file and in the browser; and what is done to Quarto's pages."""
-import contextlib, functools, gzip, http.server, json, os, re, shutil, stat, subprocess, sys, textwrap, threading
+import contextlib, functools, gzip, http.server, json, os, re, shutil, stat, subprocess, sys, textwrap, threading, urllib.request
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 import nbformat, pytest, yaml
@@ -10,6 +10,7 @@ from mnist_graph_tutorial.card import CARD
 from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
 from mnist_graph_tutorial.plain_pages import render
 from mnist_graph_tutorial.site import build_site, post_render, without_strangers
+from nbdev.config import get_config
 from PIL import Image
 
 PAGES = [f"{bare_name(path)}.html" for path in notebooks()] + ["search.html"]
@@ -318,7 +319,7 @@ def test_the_keyboard_gets_everywhere(opened):
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip" and tab.locator(".skip").bounding_box()["x"] >= 0
     tab.keyboard.press("Enter")
-    assert tab.evaluate("document.activeElement.id") == "site-text"
+    tab.wait_for_function("document.activeElement.id === 'site-text'")
     tab.keyboard.press("/")
     assert tab.evaluate("document.activeElement.name") == "q"
 
@@ -333,24 +334,42 @@ def test_contents_open_and_close_on_a_phone(opened):
     tab.get_by_role("button", name="Contents").press("Enter")
     assert tab.locator("#site-nav").is_visible()
     tab.keyboard.press("Escape")
-    assert not tab.locator("#site-nav").is_visible()
+    tab.locator("#site-nav").wait_for(state="hidden")
     tab.get_by_role("button", name="Contents").click()
     tab.locator("#site-nav a[href^='#']").last.click()
-    assert not tab.locator("#site-nav").is_visible() and "#" in tab.url
+    tab.wait_for_url("**/book.html#*")
+    assert not tab.locator("#site-nav").is_visible()
     tab.get_by_role("button", name="Contents").click()
     tab.locator("#site-nav a[href='device.html']").click()
-    assert tab.url.endswith("device.html")
+    tab.wait_for_url("**/device.html")
+
+PAPER = "getComputedStyle(document.body).backgroundColor"
+
+def wait_for_paper(tab, colour):
+    "What one page stores reaches another by way of a third process: now, or a little later."
+    tab.wait_for_function(f"colour => {PAPER} === colour", arg=colour)
 
 @in_both_themes
 def test_the_theme_can_be_changed_and_stays(dark, opened):
-    paper = "getComputedStyle(document.body).backgroundColor"
     tab = opened("device.html", dark=dark)
-    before = tab.evaluate(paper)
+    before = tab.evaluate(PAPER)
     tab.locator("#site-theme").press("Enter")
-    after = tab.evaluate(paper)
+    after = tab.evaluate(PAPER)
     assert after != before
     tab.goto(tab.url.replace("device.html", "book.html"))
-    assert tab.evaluate(paper) == after
+    wait_for_paper(tab, after)
+    tab.locator("#site-theme").press("Enter")
+    assert tab.evaluate(PAPER) == before
+    tab.go_back()
+    wait_for_paper(tab, before)
+
+def test_the_theme_chosen_in_one_tab_is_taken_over_by_the_others(opened):
+    tab = opened("device.html")
+    other = tab.context.new_page()
+    other.goto(tab.url)
+    tab.locator("#site-theme").press("Enter")
+    wait_for_paper(other, tab.evaluate(PAPER))
+    assert other.locator("#site-theme").inner_text() == tab.locator("#site-theme").inner_text() == "Light pages"
 
 def test_searching(opened):
     tab = opened("device.html")
@@ -364,9 +383,10 @@ def test_searching(opened):
     tab.locator("main input").fill("choosing device")
     assert tab.locator("#site-results mark").count() > 0
     tab.locator("#site-results a", has_text="Choosing a device").first.click()
-    assert tab.url.endswith("device.html#choosing-a-device")
+    tab.wait_for_url("**/device.html#choosing-a-device")
     tab.go_back()
-    assert tab.locator("main input").input_value() == "choosing device" and tab.locator("#site-results mark").count() > 0
+    tab.wait_for_function("document.querySelector('main input')?.value === 'choosing device'")
+    tab.locator("#site-results mark").first.wait_for()
     tab.locator("main input").fill("the")
     assert "the best 40 of them" in tab.locator("#site-count").inner_text()
 
@@ -403,6 +423,39 @@ def published(tmp_path_factory):
 @in_both_themes
 def test_published_page_is_silent_and_its_widgets_answer(page, dark, published, chromium, axe):
     with visit(chromium, f"{published}/{page}", dark=dark) as tab:
+        paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, re.findall(r"\d+", paper)[:3])) < 200) == dark
         use_widgets(tab)
         serious = [finding for finding in axe_findings(tab, axe) if "(serious)" in finding or "(critical)" in finding]
         assert serious == []
+
+@pytest.mark.parametrize("page", PAGES[:-1])
+def test_published_page_shows_all_its_code_and_fits_a_phone(page, published, chromium):
+    with visit(chromium, f"{published}/{page}", width=1280) as tab:
+        cut = tab.evaluate("""[...document.querySelectorAll("div.sourceCode:not(details div)")]
+            .filter(box => box.scrollWidth > box.clientWidth + 1 && !box.innerText.split("\\n").some(line => line.length > 100))
+            .map(box => box.innerText.slice(0, 200))""")
+        assert cut == []
+        small = tab.evaluate("""[...document.querySelectorAll("main pre code")]
+            .filter(code => parseFloat(getComputedStyle(code).fontSize) < 13).length""")
+        assert small == 0
+    with visit(chromium, f"{published}/{page}", width=360, height=800, is_mobile=True) as tab:
+        tab.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true })")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+
+def test_published_pages_lead_to_each_other_wherever_they_lie(published):
+    home = f"{get_config().doc_host}{get_config().doc_baseurl}"
+    for page in PAGES[:-1]:
+        text = urllib.request.urlopen(f"{published}/{page}").read().decode()
+        assert f'href="{home}' not in text and 'rel="icon"' in text
+
+def test_nbdevs_own_commands_leave_the_tree_as_it_is(tmp_path):
+    "What a user of nbdev types, with Quarto where it is."
+    if not shutil.which("quarto"): pytest.skip("quarto is not on the PATH")
+    copy = tmp_path / "project"
+    left_out = shutil.ignore_patterns(".git", ".venv*", "_book", "_site", "_docs", "_proc", "__pycache__", ".pytest_cache")
+    shutil.copytree(project(), copy, symlinks=True, ignore=left_out)
+    files = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    for command in ("nbdev_export", "nbdev_clean", "nbdev_readme", "nbdev_docs"):
+        subprocess.run([Path(sys.executable).parent / command], cwd=copy, check=True, env=os.environ | {"PYTHONPATH": str(copy)})
+    assert [path for path, content in files.items() if path.read_bytes() != content] == []

@@ -1,4 +1,4 @@
-// Light and dark: what the system prefers, until the reader chooses.
+// Light and dark: what the system prefers, until the reader chooses, on this page or in another tab.
 const theme = document.getElementById("site-theme"), root = document.documentElement;
 const preferred = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : preferred.matches;
@@ -9,6 +9,12 @@ theme.onclick = () => {
   try { localStorage.theme = root.dataset.theme } catch {}
   name();
 };
+const follow = () => {
+  try { root.dataset.theme = localStorage.theme || "" } catch {}
+  name();
+};
+addEventListener("storage", follow);
+addEventListener("pageshow", follow);  // a page that a reader goes back to may have been kept as it was
 preferred.addEventListener("change", name);
 name();
 

@@ -33,7 +33,8 @@ globalThis.mgtDrawing = (() => {
     return Math.min(Math.max(Math.floor(SIDE / 2 - moment / mass + 0.5 + 1e-9), 0), SIDE - ink.length);
   }
 
-  // Rows of numbers from 0 to 1 -> a picture of 28x28: cropped, scaled to 20x20, centred by mass. Null where all is blank.
+  // Rows of numbers from 0 to 1 -> a picture of 28x28: cropped, scaled to 20x20, centred by mass. Null where all is
+  // blank.
   function normalise(rows) {
     if (!rows.some((row) => row.some((value) => value > 0))) return null;
     const digit = crop(rows), height = digit.length, width = digit[0].length, longer = Math.max(height, width);
@@ -45,7 +46,7 @@ globalThis.mgtDrawing = (() => {
     return image;
   }
 
-  // ---- the sheet -----------------------------------------------------------------------------------------------------
+  // ---- the sheet ----------------------------------------------------------------------------------------------------
 
   function inked(image) {
     const canvas = element("canvas", {width: SIDE, height: SIDE}), context = canvas.getContext("2d");
@@ -59,7 +60,8 @@ globalThis.mgtDrawing = (() => {
     const context = canvas.getContext("2d", {willReadFrequently: true});
     context.setTransform(canvas.width / SHEET, 0, 0, canvas.width / SHEET, 0, 0);
     context.clearRect(0, 0, SHEET, SHEET);
-    const style = {lineWidth: pen, lineCap: "round", lineJoin: "round", strokeStyle: "#000", imageSmoothingEnabled: false};
+    const round = {lineCap: "round", lineJoin: "round"};
+    const style = {...round, lineWidth: pen, strokeStyle: "#000", imageSmoothingEnabled: false};
     Object.assign(context, style);
     if (sample) context.drawImage(inked(sample.image), 0, 0, SHEET, SHEET);
     for (const points of strokes) {
@@ -73,12 +75,14 @@ globalThis.mgtDrawing = (() => {
 
   // What the pen left, as rows of numbers from 0 to 1.
   function inkOf(strokes, pen) {
-    const {data} = paint(element("canvas", {width: SHEET, height: SHEET}), strokes, pen).getImageData(0, 0, SHEET, SHEET);
-    return Array.from({length: SHEET}, (_, y) => Array.from({length: SHEET}, (_, x) => data[4 * (y * SHEET + x) + 3] / 255));
+    const canvas = element("canvas", {width: SHEET, height: SHEET});
+    const {data} = paint(canvas, strokes, pen).getImageData(0, 0, SHEET, SHEET);
+    const row = (y) => Array.from({length: SHEET}, (_, x) => data[4 * (y * SHEET + x) + 3] / 255);
+    return Array.from({length: SHEET}, (_, y) => row(y));
   }
 
-  // A sheet for mouse, pen and finger. `change(image, sample, drawing)` is called in the next frame after each change: with
-  // the 784 numbers (null where all is blank), with the sample that was laid there (null where something was drawn), and
+  // A sheet for mouse, pen and finger. `change(image, sample, drawing)` is called in the next frame after each change:
+  // with the 784 numbers (null where all is blank), with the sample that was laid there (null for a drawing), and
   // with whether the pen is still down. `show(sample)` lays {image, name} there; Clear and Undo are buttons.
   function sheet({pen, change}) {
     const past = [];  // what Undo goes back to
@@ -135,7 +139,7 @@ globalThis.mgtDrawing = (() => {
       buttons: [button("Clear", clear), button("Undo", undo)], get sample() { return sample; }};
   }
 
-  // A row of ten buttons that lay test images on a sheet, again for another. `samples`: base64 of bytes, ten digits in turn.
+  // A row of ten buttons that lay test images on a sheet, again for another. `samples`: base64, digit by digit.
   function samplesFor(laid, samples) {
     const {bytes, PIXELS} = globalThis.mgtEngine, pixels = Float32Array.from(bytes(samples), (value) => value / 255);
     const each = pixels.length / 10 / PIXELS, image = (at) => pixels.subarray(at * PIXELS, (at + 1) * PIXELS);

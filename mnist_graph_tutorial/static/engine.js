@@ -4,7 +4,7 @@
 globalThis.mgtEngine = (() => {
   const SIDE = 28, PIXELS = SIDE * SIDE, DIGITS = 10;
 
-  // ---- numbers from text, and by chance ------------------------------------------------------------------------------
+  // ---- numbers from text, and by chance -----------------------------------------------------------------------------
 
   function bytes(text) {
     const raw = atob(text), found = new Uint8Array(raw.length);
@@ -35,7 +35,7 @@ globalThis.mgtEngine = (() => {
     return order;
   }
 
-  // ---- the network ---------------------------------------------------------------------------------------------------
+  // ---- the network --------------------------------------------------------------------------------------------------
 
   // Weights travel as whole numbers of 8 bits with one scale a column, row by row; biases as they are.
   function matrixOf({weights, scales}) {
@@ -54,7 +54,8 @@ globalThis.mgtEngine = (() => {
       for (let k = 0; k < count; k++) numbers[k] = deviation * normal();
       return numbers;
     };
-    const [first, second, bias] = start === "post" ? [0.03, 0.03, 1] : [Math.sqrt(2 / PIXELS), Math.sqrt(2 / hidden), 0];
+    const [first, second, bias] = start === "post" ? [0.03, 0.03, 1]
+      : [Math.sqrt(2 / PIXELS), Math.sqrt(2 / hidden), 0];
     return {w1: normals(PIXELS * hidden, first), b1: normals(hidden, bias),
       w2: normals(hidden * DIGITS, second), b2: normals(DIGITS, bias)};
   }
@@ -123,7 +124,7 @@ globalThis.mgtEngine = (() => {
     return {...found, probabilities: softmax(found.logits)};
   }
 
-  // ---- losses: of logits and the right digit, with the slope by each logit ----------------------------------------------
+  // ---- losses: of logits and the right digit, with the slope by each logit ------------------------------------------
 
   const one = (digit, k) => (k === digit ? 1 : 0);
 
@@ -151,13 +152,13 @@ globalThis.mgtEngine = (() => {
 
   const LOSSES = {softmax: softmaxLoss, post: postLoss, logit: logitLoss};
 
-  // ---- gradients by the weights, and training ------------------------------------------------------------------------
+  // ---- gradients by the weights, and training -----------------------------------------------------------------------
 
   const zerosLike = ({w1, b1, w2, b2}) =>
     ({w1: new Float64Array(w1.length), b1: new Float64Array(b1.length),
       w2: new Float64Array(w2.length), b2: new Float64Array(b2.length)});
 
-  // Adds what one image says about the weights and biases of a layer: its inputs times the slope by the layer's outputs.
+  // Adds what one image says about a layer's weights and biases: the layer's inputs times the slope by its outputs.
   function addLayer(inputs, slope, weights, biases) {
     const columns = slope.length, used = places(slope);
     for (let k = 0; k < used.length; k++) biases[used[k]] += slope[used[k]];
@@ -201,7 +202,7 @@ globalThis.mgtEngine = (() => {
 
   const isFinite = (net) => Object.values(net).every((part) => part.every(Number.isFinite));
 
-  // One epoch over {count, image: k -> 784 numbers, digits}; yields after every few images, so that the page stays awake.
+  // One epoch over {count, image: k -> 784 numbers, digits}; yields after every few images, so the page stays awake.
   // An incomplete last batch is left out, as in the book. Returns the mean loss of the batches.
   function* epoch(net, data, order, {rate, batch, loss}) {
     const sums = zerosLike(net), batches = Math.floor(order.length / batch);
@@ -240,7 +241,7 @@ globalThis.mgtEngine = (() => {
     return {count: grey.length / PIXELS, image, digits: bytes(digits)};
   }
 
-  // ---- images that descend -------------------------------------------------------------------------------------------
+  // ---- images that descend ------------------------------------------------------------------------------------------
 
   // Differences of each pixel to its right and lower neighbours on a white frame, rounded off at 0.1 as in chapter 5.
   function totalVariation(image, slope = null, strength = 0) {
@@ -272,7 +273,7 @@ globalThis.mgtEngine = (() => {
     return {cost: cost + penalty, slope: pixels, probabilities};
   }
 
-  // One step down the slope, in place; with a box, pixels stay in [0, 1]. Returns the loss before it, and the answer to it.
+  // One step down the slope, in place; with a box, pixels stay in [0, 1]. Returns loss and answer as they were before.
   function imageStep(net, image, digit, {rate = 0.1, box = false, ...objective}) {
     const found = imageGradient(net, image, digit, objective);
     found.slope.forEach((value, i) => {
@@ -282,7 +283,7 @@ globalThis.mgtEngine = (() => {
     return found;
   }
 
-  // ---- small square matrices, row by row -----------------------------------------------------------------------------
+  // ---- small square matrices, row by row ----------------------------------------------------------------------------
 
   function product(a, b, n, out = new Float64Array(n * n)) {
     for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) {
@@ -298,7 +299,8 @@ globalThis.mgtEngine = (() => {
     product(X, A, n, out).forEach((value, k) => { out[k] = value - identity(k, n); });
     return out;
   };
-  const l1Error = (X, A, n) => residualOf(X, A, n, new Float64Array(n * n)).reduce((sum, value) => sum + Math.abs(value), 0);
+  const l1Error = (X, A, n) =>
+    residualOf(X, A, n, new Float64Array(n * n)).reduce((sum, value) => sum + Math.abs(value), 0);
 
   // Singular values, largest first, in float64: columns are turned until they are orthogonal (one-sided Jacobi).
   function singularValues(A, n) {
@@ -353,7 +355,7 @@ globalThis.mgtEngine = (() => {
     }
   }
 
-  // A search: {X, step(), taken}. `steps` are needed by the falling rate alone; `Numbers` is Float32Array or Float64Array.
+  // A search: {X, step(), taken}. `steps` are for the falling rate alone; `Numbers` is Float32Array or Float64Array.
   function search(A, n, {method, rate, steps, Numbers = Float32Array}) {
     if (method === "schulz") return schulz(A, n);
     const {squared, memory, fall, update} = METHODS[method];
@@ -383,7 +385,8 @@ globalThis.mgtEngine = (() => {
     return state;
   }
 
-  return {SIDE, PIXELS, DIGITS, bytes, floats, random, shuffled, netOf, copyOf, newNet, dense, backward, softmax, read, LOSSES,
-    addGradient, gradient, descend, zerosLike, isFinite, epoch, evaluate, imagesOf, totalVariation, imageGradient, imageStep,
+  return {SIDE, PIXELS, DIGITS, bytes, floats, random, shuffled, netOf, copyOf, newNet, dense, backward, softmax, read,
+    LOSSES, addGradient, gradient, descend, zerosLike, isFinite, epoch, evaluate, imagesOf, totalVariation,
+    imageGradient, imageStep,
     product, transposed, l1Error, singularValues, conditionOf, rankOf, search};
 })();

@@ -1,15 +1,23 @@
-// What the figures of a page share: native controls, pictures in ink, work in slices, and a state in the page's address.
+// What the figures of a page share: native controls, pictures in ink, work in slices, a state in the page's address.
 globalThis.mgtFace = (() => {
   const SIDE = 28, SLICE = 12, QUIET = 600;  // pixels; milliseconds of work before a frame; between two spoken texts
 
   function element(tag, properties = {}, ...children) {
     const made = Object.assign(document.createElement(tag), properties);
-    if (/^(button|input|select)$/.test(tag)) made.dataset.lmSuppressShortcuts = "true";  // JupyterLab leaves it the keys
+    if (/^(button|input|select)$/.test(tag)) made.dataset.lmSuppressShortcuts = "true";  // else JupyterLab takes keys
     made.append(...children);
     return made;
   }
 
-  // ---- controls: each is {node, value, set(value)}; `change` is called with a new value that the reader chose ------------
+  // An element of a drawing; an attribute without a value is left out.
+  function svg(tag, attributes = {}, ...children) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  }
+
+  // ---- controls: each is {node, value, set(value)}; `change` is called with a new value that the reader chose -------
 
   function button(textContent, click, ariaLabel = null) {
     const made = element("button", {type: "button", textContent, ariaLabel});
@@ -21,9 +29,12 @@ globalThis.mgtFace = (() => {
     element("div", {className: "mgt-row"},
       element("label", {}, element("span", {className: "mgt-name", textContent: name}), control), ...others);
 
-  // A list of values, in order: a range, what it stands at, and buttons for one less and one more.
-  function slider({name, values, value, label = String, change}) {
-    const range = element("input", {type: "range", min: 0, max: values.length - 1});
+  const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  // A list of values, in order: a range, what it stands at, and buttons for one less and one more. Given a `pace`, the
+  // milliseconds from one value to the next, and the figure, it has a button that plays them to the end, too.
+  function slider({name, values, value, label = String, change, pace = 0, figure = null}) {
+    const last = values.length - 1, range = element("input", {type: "range", min: 0, max: last});
     const output = element("output", {ariaLive: "off"});
     const control = {get value() { return values[range.value]; }, range};
     const at = (k) => {
@@ -31,10 +42,14 @@ globalThis.mgtFace = (() => {
       output.textContent = range.ariaValueText = label(control.value);
     };
     const move = (by) => { at(+range.value + by); change(control.value); };  // the range keeps it between its ends
-    range.addEventListener("input", () => move(0));
-    control.set = (wanted) => at(Math.max(0, values.indexOf(wanted)));
-    control.node = row(name, range, output,
-      button("\u2039", () => move(-1), `Previous ${name}`), button("\u203a", () => move(1), `Next ${name}`));
+    const played = () => { move(1); return +range.value < last; };
+    const job = pace && !calm() ? player(figure, played, () => {}, name, pace) : null;
+    const moved = (by) => { job?.pause(); move(by); };
+    job?.node.addEventListener("click", () => { if (job.running && +range.value === last) move(-last); });
+    range.addEventListener("input", () => moved(0));
+    control.set = (wanted) => { job?.pause(); at(Math.max(0, values.indexOf(wanted))); };
+    control.node = row(name, range, output, button("\u2039", () => moved(-1), `Previous ${name}`),
+      button("\u203a", () => moved(1), `Next ${name}`), ...(job ? [job.node] : []));
     control.set(value ?? values[0]);
     return control;
   }
@@ -58,7 +73,7 @@ globalThis.mgtFace = (() => {
       node: element("label", {className: "mgt-tick"}, box, name)};
   }
 
-  // ---- numbers and words ---------------------------------------------------------------------------------------------
+  // ---- numbers and words --------------------------------------------------------------------------------------------
 
   const signed = (value, places) => value.toFixed(places).replace("-", "\u2212").replace(/^\u2212([0.]+)$/, "$1");
   const percent = (share) =>                               // a network is never certain
@@ -70,8 +85,8 @@ globalThis.mgtFace = (() => {
   };
 
   // A line that says what is to be seen; a screen reader hears it only when it has stood still for a moment.
-  function caption(className = "mgt-says") {
-    const node = element("p", {className, ariaLive: "polite"});
+  function caption(className = "mgt-says", tag = "p") {
+    const node = element(tag, {className, ariaLive: "polite"});
     let timer = 0;
     const say = (text) => {
       if (node.textContent === text) return;
@@ -83,9 +98,10 @@ globalThis.mgtFace = (() => {
     return {node, say};
   }
 
-  // ---- pictures of numbers -------------------------------------------------------------------------------------------
+  // ---- pictures of numbers ------------------------------------------------------------------------------------------
 
-  // `paint(values, text)` draws numbers on a canvas of that many pixels; `colours` makes red, green, blue, alpha of one.
+  // `paint(values, text)` draws numbers on a canvas of that many pixels; `colours` makes red, green, blue, alpha of one
+  // number.
   function picture({width = SIDE, height = SIDE, colours = ink, name = ""}) {
     const canvas = element("canvas", {width, height, role: "img", className: "mgt-picture"});
     const text = element("figcaption", {textContent: name});
@@ -104,11 +120,12 @@ globalThis.mgtFace = (() => {
   const between = (top) => (value) => (value < 0                                       // red below 0, blue above
     ? [178, 24, 43, 255 * clip(-value / top)] : [33, 102, 172, 255 * clip(value / top)]);
 
-  // ---- work ----------------------------------------------------------------------------------------------------------
+  // ---- work ---------------------------------------------------------------------------------------------------------
 
-  // Work in slices, with a frame after each: `work()` does a little (well under 10 ms) and returns whether more is to be
-  // done; `show()` draws. It stands still while the page is hidden or `figure` is out of sight.
-  function worker(figure, work, show, changed = () => {}) {
+  // Work in slices, with a frame after each: `work()` does a little (under 10 ms) and returns whether there is more;
+  // `show()` draws. It stands still while the page is hidden or `figure` is out of sight. With a `pace`, work is done
+  // once in so many milliseconds.
+  function worker(figure, work, show, changed = () => {}, pace = 0) {
     const state = {running: false};
     let due = 0, seen = true;
     new IntersectionObserver((entries) => {
@@ -117,12 +134,12 @@ globalThis.mgtFace = (() => {
     }).observe(figure);
     document.addEventListener("visibilitychange", () => wake());
     const wake = () => {
-      if (!due && state.running && seen && !document.hidden && figure.isConnected) due = setTimeout(slice);
+      if (!due && state.running && seen && !document.hidden && figure.isConnected) due = setTimeout(slice, pace);
     };
     const slice = () => {
       const start = performance.now();
       let more = state.running;
-      while (more && performance.now() - start < SLICE) more = work();
+      do { more = more && work(); } while (more && !pace && performance.now() - start < SLICE);
       show();
       requestAnimationFrame(() => { due = 0; wake(); });
       if (!more) state.pause();
@@ -139,28 +156,33 @@ globalThis.mgtFace = (() => {
   }
 
   // A button that says Play or Pause, for a worker.
-  function player(figure, work, show, name) {
+  function player(figure, work, show, name, pace = 0) {
     const toggle = button("Play", () => (job.running ? job.pause() : job.start()));
+    toggle.className = "mgt-play";
     const changed = (running) => {
       toggle.textContent = running ? "Pause" : "Play";
       toggle.ariaLabel = `${toggle.textContent} ${name}`;
     };
-    const job = worker(figure, work, show, changed);
+    const job = worker(figure, work, show, changed, pace);
     changed(false);
     return Object.assign(job, {node: toggle});
   }
 
-  // ---- the reader's settings in the page's address: #dream=digit:4,start:blank&invert=... ------------------------------
+  // ---- the reader's settings in the page's address: #dream=digit:4,start:blank&invert=... ---------------------------
 
   const inLab = () => document.querySelector(".jp-NotebookPanel, .jp-Notebook") !== null;
   const states = () => new Map(location.hash.slice(1).split("&").filter((part) => part.includes("="))
     .map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]));
 
+  const decoded = (text) => {
+    try { return decodeURIComponent(text); } catch { return ""; }  // anybody may have typed it
+  };
+
   // The state of a figure, as texts by name; null where the address has none.
   function remembered(name) {
     const text = states().get(name);
     if (text === undefined) return null;
-    return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decodeURIComponent)));
+    return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decoded)));
   }
   function remember(name, state) {
     if (inLab()) return;  // there the address is JupyterLab's own
@@ -169,7 +191,7 @@ globalThis.mgtFace = (() => {
     history.replaceState(history.state, "", "#" + [...all].map((pair) => pair.join("=")).join("&"));
   }
 
-  // ---- setting up ----------------------------------------------------------------------------------------------------
+  // ---- setting up ---------------------------------------------------------------------------------------------------
 
   const parsed = new Map();
   // What several figures of a page share, packed once: `key` is what `data-once` says.
@@ -178,7 +200,7 @@ globalThis.mgtFace = (() => {
     return parsed.get(key);
   }
 
-  // Sets up each figure of a kind once; the still that stood there makes way for the face that `build(figure, data)` returns.
+  // Sets up each figure of a kind once; its still makes way for the face that `build(figure, data)` returns.
   function setUp(name, build) {
     for (const figure of document.querySelectorAll(`.mgt-${name}:not([data-ready])`)) {
       figure.dataset.ready = "true";
@@ -188,6 +210,6 @@ globalThis.mgtFace = (() => {
     }
   }
 
-  return {element, button, row, slider, menu, tick, signed, percent, rounded, caption, picture, ink, between, worker, player,
-    remembered, remember, shared, setUp};
+  return {element, svg, button, row, slider, menu, tick, calm, signed, percent, rounded, caption, picture, ink, between,
+    worker, player, remembered, remember, shared, setUp};
 })();

@@ -16,7 +16,8 @@
         element("span", {className: "mgt-bar", ariaHidden: "true"}, bar), number);
       return {node, height, logit, bar, number};
     });
-    const list = element("ul", {role: "list", ariaLabel: "Logit and probability of each digit"}, ...rows.map((row) => row.node));
+    const list = element("ul", {role: "list", ariaLabel: "Logit and probability of each digit"},
+      ...rows.map((row) => row.node));
     const show = (answer) => {
       const best = answer ? ranked(answer.logits)[0] : -1;
       rows.forEach(({node, height, logit, bar, number}, digit) => {
@@ -59,8 +60,9 @@
       }, 0));
       cells.forEach(({sum}, k) => { sum.textContent = answer ? plus(sums[k], Math.abs(sums[k]) < 9.95 ? 1 : 0) : ""; });
       heading.textContent = answer ? `${name}, the ${digit}: logit ${signed(answer.logits[digit], 1)}` : name;
-      node.ariaLabel = !answer ? `${name}: nothing yet` : `What adds to the logit of the ${digit}, ${name.toLowerCase()}: ` +
-        groups.map((group, k) => `${group.name} ${plus(sums[k], 1)}`).join(", ") + `; together ${signed(answer.logits[digit], 1)}`;
+      const parts = groups.map((group, k) => `${group.name} ${plus(sums[k], 1)}`).join(", ");
+      node.ariaLabel = !answer ? `${name}: nothing yet` : `What adds to the logit of the ${digit}, ` +
+        `${name.toLowerCase()}: ${parts}; together ${signed(answer.logits[digit], 1)}`;
     };
     return {nodes: [heading, node], show};
   }
@@ -79,19 +81,21 @@
       second.show(answer, next, "Runner-up");
     };
     const title = element("p", {className: "mgt-legend",
-      textContent: `What each of the ${units.flat().length} hidden units adds to a logit, by the digit that the unit belongs to:`});
+      textContent: `What each of the ${units.flat().length} hidden units adds to a logit, ` +
+        "by the digit that the unit belongs to:"});
     return {node: element("div", {className: "mgt-origins"}, title, ...first.nodes, ...second.nodes, labels), show};
   }
 
   function words({logits, probabilities}, sample) {
     const [first, second] = ranked(logits);
     const doubt = probabilities[first] < 0.9 ? `; next comes ${second}, with ${percent(probabilities[second])}` : "";
-    const truth = sample && (sample.digit === first ? `Right: this is ${sample.name}.` : `Wrong: this is ${sample.name}.`);
+    const truth = sample && `${sample.digit === first ? "Right" : "Wrong"}: this is ${sample.name}.`;
     return [first, `is what the network reads, with ${percent(probabilities[first])}${doubt}. ${truth ?? ""}`];
   }
 
   function pad(figure, data) {
-    const net = netOf(shared(data.net)), pictures = data.ideals && Float32Array.from(bytes(data.ideals), (value) => value / 255);
+    const net = netOf(shared(data.net));
+    const pictures = data.ideals && Float32Array.from(bytes(data.ideals), (value) => value / 255);
     const idealOf = (digit) => pictures.subarray(digit * 784, (digit + 1) * 784);
     const digit = element("strong"), sentence = element("span");
     const verdict = element("p", {className: "mgt-verdict", role: "status"}, digit, sentence);

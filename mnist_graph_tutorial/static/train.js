@@ -2,7 +2,7 @@
 (() => {
   const E = globalThis.mgtEngine, {DIGITS, PIXELS} = E, {sheet} = globalThis.mgtDrawing;
   const {element, button, slider, menu, percent, rounded, caption, picture, between, worker, player, remembered,
-    remember, shared, setUp} = globalThis.mgtFace;
+    remember, calm, shared, setUp} = globalThis.mgtFace;
 
   const RATES = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 1e20];  // the last is absurd: it shows a loss that is no longer finite
   const CHOICES = {start: ["he", "post"], units: [10, 20, 30, 50, 100, 200, 300], seed: [...Array(10).keys()],
@@ -10,10 +10,10 @@
   const DEFAULTS = {start: "he", units: 100, seed: 0, loss: "softmax", rate: 0.1, batch: 10};
   const STARTS = {he: "He's start", post: "the start of 2018"};
   const LOSSES = {softmax: "softmax cross-entropy", post: "the post's loss"};
-  const SHOWN = 10, REACH = 0.3, WRONG = 20, DOTS = 600;  // units; the weight of full colour; mistakes; dots in the plot
+  const SHOWN = 10, REACH = 0.3, WRONG = 20, DOTS = 600;  // units; the weight of full colour; mistakes; dots
   const count = (number) => number.toLocaleString("en-US");
 
-  // ---- the training: no document is touched here ---------------------------------------------------------------------
+  // ---- the training: no document is touched here -------------------------------------------------------------------
 
   // Units whose activation is zero for every image; one image is enough to show that a unit is not dead.
   function* deadUnits({w1, b1}, images) {
@@ -26,8 +26,8 @@
     return left;
   }
 
-  // A network that learns. `life` goes on for ever and yields, beside pauses, "ready" (measured, untrained), "step" (after
-  // a batch), "epoch" (measured again) and "diverged". Each batch looks at `settings` anew: they may change meanwhile.
+  // A network that learns. `life` goes on for ever and yields, beside pauses, "ready" (measured, untrained), "step"
+  // (after a batch), "epoch" (measured again) and "diverged". Each batch looks at `settings` anew: they may change.
   function training({train, held}, settings) {
     const {start, units, seed} = settings, chance = E.random(seed);
     const state = {born: {start, units, seed}, net: E.newNet(units, start, chance), rows: [],
@@ -43,7 +43,7 @@
       }
       return cost;
     }
-    // One pass over the images in a new order; what does not fill a batch is left out. Its mean loss, NaN if it diverged.
+    // One pass over the images in a new order; what does not fill a batch is left out. Its mean loss: NaN, it diverged.
     function* epoch() {
       const order = E.shuffled(train.count, chance), left = () => state.seen + settings.batch <= order.length;
       let total = 0;
@@ -82,7 +82,7 @@
     return Object.assign(state, {life: life()});
   }
 
-  // ---- curves --------------------------------------------------------------------------------------------------------
+  // ---- curves ------------------------------------------------------------------------------------------------------
 
   const WIDE = 340, HIGH = 210, LEFT = 46, RIGHT = 10, TOP = 10, BOTTOM = 38;  // in the drawing's own units
   const text = (x, y, words, more = "") => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${words}</text>`;
@@ -95,7 +95,7 @@
     return inside.filter((_, k) => k % Math.ceil(inside.length / 7) === 0);
   }
 
-  // A drawing, epochs from left to right. `lines`: {kind, points: [epoch, height from 0 to 1]}; `ticks`: [height, words].
+  // A drawing, epochs from left to right. `lines`: {kind, points: [epoch, height of 0 to 1]}; `ticks`: [height, words].
   function axes({name, ticks, lines, epochs}) {
     const x = (epoch) => LEFT + epoch / epochs * (WIDE - LEFT - RIGHT);
     const y = (height) => HIGH - BOTTOM - height * (HIGH - TOP - BOTTOM);
@@ -115,7 +115,7 @@
       lines.map(path).join("") + "</svg>";
   }
 
-  // Points by the loss they were measured with: two losses share no scale, so a line breaks where the reader changed it.
+  // Points by the loss they were measured with: two losses share no scale, so a line breaks where the loss was changed.
   function pieces(rows, kind, value) {
     const found = [];
     rows.forEach((row, epoch) => {
@@ -136,7 +136,8 @@
     const values = lines.flatMap(({points}) => points.map(([, value]) => value)).filter((value) => value > 0);
     const low = Math.min(0.3, ...values) / 1.2, high = Math.max(3, ...values) * 1.2;
     const height = (value) => Math.log(Math.max(value, low) / low) / Math.log(high / low);
-    const drawn = lines.map(({kind, points}) => ({kind, points: points.map(([epoch, value]) => [epoch, height(value)])}));
+    const placed = (points) => points.map(([epoch, value]) => [epoch, height(value)]);
+    const drawn = lines.map(({kind, points}) => ({kind, points: placed(points)}));
     return axes({name: "loss per image", epochs, lines: drawn, ticks: lossTicks(low, high, height)});
   }
   function rightAxes(rows, epochs) {
@@ -162,7 +163,7 @@
     return {node: element("div", {}, element("div", {className: "mgt-curves"}, losses, right), legend), show};
   }
 
-  // ---- weights, mistakes, and the answer to a drawing ----------------------------------------------------------------
+  // ---- weights, mistakes, and the answer to a drawing --------------------------------------------------------------
 
   const heading = (words) => element("p", {className: "mgt-heading", textContent: words});
 
@@ -171,14 +172,14 @@
     const pictures = Array.from({length: SHOWN}, (_, unit) => picture({name: `unit ${unit}`, colours}));
     const title = heading("Weights of the first ten hidden units: red where ink raises the activation, blue where " +
       `it lowers it; full colour at \u00b1${REACH}, in all pictures.`);
-    const node = element("div", {}, title, element("div", {className: "mgt-units"}, ...pictures.map((each) => each.node)));
+    const sheet = element("div", {className: "mgt-units"}, ...pictures.map((each) => each.node));
     const column = new Float32Array(PIXELS);
     const show = ({net: {w1, b1}, rows}) => pictures.forEach(({paint, text: words}, unit) => {
       for (let i = 0; i < PIXELS; i++) column[i] = w1[i * b1.length + unit];
       words.textContent = `unit ${unit}${rows.at(-1)?.dead.includes(unit) ? ", dead" : ""}`;
       paint(column, `Weights of ${words.textContent}`);
     });
-    return {node, show};
+    return {node: element("div", {}, title, sheet), show};
   }
 
   function mistakes() {
@@ -221,7 +222,7 @@
     return {nodes: [list, says.node], show};
   }
 
-  // ---- the figure ----------------------------------------------------------------------------------------------------
+  // ---- the figure --------------------------------------------------------------------------------------------------
 
   // The reader's settings in the address, as far as they are among the choices.
   function settingsFrom(state) {
@@ -232,7 +233,8 @@
 
   function words({rows, born: {units}, diverged, total}, held) {
     const {cost, loss, accuracy, dead} = rows.at(-1), epochs = rows.length - 1;
-    const last = epochs ? `After ${epochs} epoch${epochs > 1 ? "s" : ""}` : `Untrained, ${count(total)} images to learn from`;
+    const last = epochs ? `After ${epochs} epoch${epochs > 1 ? "s" : ""}`
+      : `Untrained, ${count(total)} images to learn from`;
     const right = `${percent(accuracy)} of ${count(held.count)} held-out images are read rightly`;
     const losses = cost === null ? `Loss ${rounded(loss)} on them`
       : `Loss ${rounded(cost)} on training images, ${rounded(loss)} on these`;
@@ -254,10 +256,11 @@
   }
 
   function build(figure, data) {
-    const settings = settingsFrom(remembered("train")), calm = matchMedia("(prefers-reduced-motion: reduce)");
+    const settings = settingsFrom(remembered("train"));
     const curves = plots(), pictures = weights(), wrong = mistakes(), answer = answers(), says = caption();
     const notice = element("p", {className: "mgt-notice", role: "status"});
-    const bar = element("progress", {value: 0, max: 1, ariaLabel: "Progress within the epoch"}), place = element("span");
+    const bar = element("progress", {value: 0, max: 1, ariaLabel: "Progress within the epoch"});
+    const place = element("span");
     let images = null, run = null, until = "", stopped = true, told = null, dots = [], drawn = {image: null, name: ""};
 
     const goOn = (ends) => () => {
@@ -282,7 +285,7 @@
       if (!run) return;
       const row = run.rows.at(-1), news = row !== told || stopped;
       live();
-      if (calm.matches && !news) return;  // less motion: a new picture after each epoch
+      if (calm() && !news) return;  // less motion: a new picture after each epoch
       curves.show(run, dots);
       pictures.show(run);
       read();
@@ -314,8 +317,8 @@
       const stale = run && Object.entries(run.born).some(([each, old]) => settings[each] !== old);
       if (stale && run.rows.length < 2 && !run.seen) return fresh();
       const {start, units, seed} = settings;
-      notice.textContent = stale ? `Press Reset for a new network: ${STARTS[start]}, ${units} hidden units, seed ${seed}. ` +
-        "Until then the one below goes on." : "";
+      notice.textContent = stale ? `Press Reset for a new network: ${STARTS[start]}, ${units} hidden units, ` +
+        `seed ${seed}. Until then the one below goes on.` : "";
     };
 
     const laid = sheet({pen: data.pen, change: (image, sample) => {

@@ -1,0 +1,264 @@
+// A graph whose values come one step at a time. The drawing holds all values to begin with; this hides what is still
+// to come. Where the graph can run in the page, the reader may change what comes in, and everything is computed anew.
+(() => {
+  const {button, caption, element, remember, remembered, setUp, slider} = globalThis.mgtFace;
+  const {changes, isWhole, run, textOf, whyNot, written} = globalThis.mgtGraph;
+  const PACE = 900;  // milliseconds between played steps
+  const FEW = 16;    // numbers of a tensor that has fields
+  const TRAIL = 6;   // results that are told
+
+  // ---- the drawing --------------------------------------------------------------------------------------------------
+
+  // The node of the step, in the drawing that is shown, comes into view inside the drawing's own box; the page stays.
+  function reveal(box, node) {
+    if (!node || !box.clientHeight) return;
+    const inner = node.getBoundingClientRect(), outer = box.getBoundingClientRect();
+    const x = inner.left + inner.width / 2 - outer.left - box.clientWidth / 2;
+    const y = inner.top + inner.height / 2 - outer.top - box.clientHeight / 2;
+    if (Math.abs(x) > box.clientWidth / 3 || Math.abs(y) > box.clientHeight / 3) box.scrollBy(x, y);
+  }
+
+  function showStep(boxes, k) {
+    for (const item of boxes.flatMap((box) => [...box.querySelectorAll("[data-at]")])) {
+      const at = +item.dataset.at, from = +(item.dataset.from ?? at);
+      item.classList.toggle("mgt-later", at > k && (from >= k || item.classList.contains("mgt-node")));
+      item.classList.toggle("mgt-now", at === k && k > 0);
+    }
+  }
+
+  // A text that has grown too long for its node is set closer.
+  function fit(text) {
+    const room = text.parentNode.querySelector("path").getBBox().width - 8;
+    text.removeAttribute("textLength");
+    if (room <= 0 || text.getComputedTextLength() <= room) return;  // not shown, or short enough
+    text.setAttribute("textLength", room);
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  }
+  function write(boxes, texts, pictures) {
+    for (const box of boxes) {
+      box.querySelectorAll(".mgt-node").forEach((node, k) => {
+        const text = node.querySelector("text.mgt-value"), image = node.querySelector("image.mgt-value");
+        if (text) text.textContent = texts[k];
+        if (text) fit(text);
+        if (image) image.style.display = pictures[k] ? "" : "none";
+        if (image && pictures[k]) image.setAttribute("href", pictures[k]);
+      });
+    }
+  }
+
+  // ---- pictures of many numbers, as graph_values.py makes them ------------------------------------------------------
+
+  const COLOURS = [[0, 114, 178], [255, 255, 255], [213, 94, 0]];  // -1 blue, 0 white, 1 orange
+  function colourOf(share) {
+    const [from, to, way] = share < 0 ? [COLOURS[1], COLOURS[0], -share] : [COLOURS[1], COLOURS[2], share];
+    return from.map((channel, k) => Math.round(channel + way * (to[k] - channel)));
+  }
+  function rowsOf({shape, data}) {
+    const columns = shape.length > 1 ? shape.at(-1) : data.length, side = Math.round(Math.sqrt(data.length));
+    const square = columns === data.length && side * side === data.length && side >= 8;
+    return square ? [side, side] : [data.length / columns, columns];
+  }
+  function pictureOf(x) {
+    const top = x.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    if (x.data.length <= 6 || !Number.isFinite(top) || x.data.every((value) => value === x.data[0])) return "";
+    const [rows, columns] = rowsOf(x), [high, wide] = [Math.min(rows, 28), Math.min(columns, 36)];
+    const pick = (k, shown, all) => (shown > 1 ? Math.round(k * (all - 1) / (shown - 1)) : 0);
+    const canvas = element("canvas", {width: wide, height: high}), context = canvas.getContext("2d");
+    const pixels = context.createImageData(wide, high);
+    for (let k = 0; k < wide * high; k++) {
+      const row = pick(Math.floor(k / wide), high, rows), column = pick(k % wide, wide, columns);
+      pixels.data.set([...colourOf(x.data[row * columns + column] / top), 255], 4 * k);
+    }
+    context.putImageData(pixels, 0, 0);
+    return canvas.toDataURL();
+  }
+
+  // ---- words --------------------------------------------------------------------------------------------------------
+
+  // The caption of a step: pieces of text, and gaps for the values of nodes.
+  function captionOf(pieces, texts) {
+    return pieces.map((piece) => {
+      if (typeof piece === "string") return piece;
+      const [k, name, after] = piece, long = texts[k].includes("\u2026");
+      return long && name ? name : texts[k] + (long ? after : "");
+    }).join("");
+  }
+  const plainly = (value) => {  // the shortest text of a float32
+    for (let figures = 6; figures < 10; figures++) {
+      if (Math.fround(value.toPrecision(figures)) === value) return String(+value.toPrecision(figures));
+    }
+    return String(value);
+  };
+  const partName = (name, shape, k) => {
+    if (!shape.length) return name;
+    if (shape.length === 1) return `${name}, entry ${k + 1}`;
+    const at = [];
+    shape.reduceRight((rest, size) => { at.unshift(rest % size + 1); return Math.floor(rest / size); }, k);
+    return shape.length === 2 ? `${name}, row ${at[0]}, column ${at[1]}` : `${name}, entry ${at.join(", ")}`;
+  };
+
+  // ---- fields -------------------------------------------------------------------------------------------------------
+
+  const LARGEST = {int32: 2 ** 31, int8: 128, uint8: 256, int64: 2 ** 53};
+  const isNumber = (text, type) => {
+    const value = Number(text);
+    if (text.trim() === "" || Number.isNaN(value)) return false;
+    if (!isWhole({type})) return true;
+    return Number.isInteger(value) && Math.abs(value) < LARGEST[type] && (type !== "uint8" || value >= 0);
+  };
+
+  function field(type, name, change) {
+    const made = type === "bool" ? element("input", {type: "checkbox", ariaLabel: name})
+      : element("input", {type: "number", step: isWhole({type}) ? 1 : "any", ariaLabel: name});
+    made.addEventListener(type === "bool" ? "change" : "input", change);
+    return made;
+  }
+  // The fields of one tensor: `set(tensor)` fills them; `read()` makes a tensor of them, or says which of them has no
+  // number.
+  function fieldsOf({name, type, shape, variable}, change) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    const all = Array.from({length: count}, (_, k) => field(type, partName(name, shape, k), () => change()));
+    const grid = element("div", {className: "mgt-entries"}, ...all);
+    grid.style.gridTemplateColumns = `repeat(${shape.at(-1) ?? 1}, minmax(3.2rem, 5.5rem))`;
+    const node = element("fieldset", {}, element("legend", {textContent: `${variable ? "variable" : "input"} ${name}`}),
+        grid);
+    const set = (x) => all.forEach((each, k) => {
+      if (type === "bool") each.checked = x.data[k];
+      else each.value = Number.isFinite(x.data[k]) ? plainly(x.data[k]) : "";
+      each.placeholder = Number.isFinite(x.data[k]) ? "" : String(x.data[k]);
+    });
+    const read = (now) => {
+      const bad = all.find((each) => type !== "bool" && !each.placeholder && !isNumber(each.value, type));
+      const values = all.map((each, k) =>
+          (type === "bool" ? each.checked : each.value === "" ? now.data[k] : each.value));
+      return bad ? {bad: bad.ariaLabel} : {tensor: written({type, shape, values})};
+    };
+    return {node, set, read};
+  }
+
+  // ---- a graph that runs --------------------------------------------------------------------------------------------
+
+  function running(data, program, show) {
+    const start = program.feeds.map(written), key = `graph-${data.name}`;
+    const sized = program.feeds.map((feed, k) => data.places.includes(k) && start[k].data.length <= FEW && feed.name);
+    const parts = program.feeds.map((feed, k) => (sized[k] ? fieldsOf(feed, () => changed()) : null));
+    const says = caption();
+    const result = data.results.find(([label]) => label.startsWith("returns"))?.[1];
+    let now = [...start], after = null, past = [];
+
+    function compute() {
+      const done = run(program, now), valueOf = (k) => (k < now.length ? now[k] : done.tensors[k]);
+      const found = data.places.map((k) => (k === null ? null : valueOf(k)));
+      const texts = found.map((x) => (x ? textOf(x) : ""));
+      after = done.after;
+      show(texts, found.map((x) => (x ? pictureOf(x) : "")));
+      return {found, texts};
+    }
+    function told({found, texts}) {
+      const odd = found.findIndex((x) => x && !isWhole(x) && x.data.some((value) => !Number.isFinite(value)));
+      const before = (k) => (k === result && past.length ? ` (before: ${past.slice(-TRAIL).join(", ")})` : "");
+      const results = data.results.map(([label, k]) => `${label} ${texts[k]}${before(k)}`).join("; ");
+      const when = past.length ? `After ${past.length} more step${past.length === 1 ? "" : "s"}`
+          : "Computed in this page";
+      const trouble = odd < 0 ? "" : ` Not a finite number first at ${data.names[odd]}: ${texts[odd]}.`;
+      return `${when}: ${results}.${trouble}`;
+    }
+
+    function attempt() {
+      try {
+        says.say(told(compute()));
+        return true;
+      } catch (error) {
+        after = null;
+        says.say(`With these numbers the graph does not run: ${error.message}. The values are those of before.`);
+        return false;
+      }
+    }
+    function save() {
+      const set = (k) => now[k].data.some((value, n) => !Object.is(value, start[k].data[n]));
+      const state = program.feeds.flatMap(({name}, k) =>
+          (sized[k] && set(k) ? [[name, [...now[k].data].map(plainly).join(";")]] : []));
+      remember(key, Object.fromEntries(state));
+    }
+    function changed() {
+      const read = parts.map((part, k) => part?.read(now[k]) ?? {tensor: now[k]}), bad = read.find((each) => each.bad);
+      if (bad) return says.say(`${bad.bad}: a number is missing. The values are those of before.`);
+      now = read.map((each) => each.tensor);
+      past = [];
+      if (attempt()) save();
+      return now;
+    }
+    function step() {
+      if (!after && !attempt()) return;
+      [now, past] = [after, [...past, data.texts[result] ?? ""]];
+      parts.forEach((part, k) => part?.set(now[k]));
+      if (attempt()) save();
+    }
+    function reset() {
+      [now, past] = [[...start], []];
+      parts.forEach((part, k) => part?.set(now[k]));
+      attempt();
+      remember(key, {});
+    }
+    function restore() {
+      const state = remembered(key) ?? {};
+      let found = false;
+      program.feeds.forEach(({name, type, shape}, k) => {
+        const values = state[name]?.split(";");
+        if (!sized[k] || values?.length !== now[k].data.length || !values.every((text) => isNumber(text, type))) return;
+        now[k] = written({type, shape, values});
+        found = true;
+      });
+      parts.forEach((part, k) => part?.set(now[k]));
+      if (found) attempt();
+    }
+
+    const another = changes(program) ? [button("Another step", step)] : [];
+    const fields = parts.filter(Boolean).map((part) => part.node);
+    if (!fields.length && !another.length) return {nodes: [], restore() {}};
+    says.say("Change a number, and everything is computed anew, in this page.");
+    const node = element("div", {className: "mgt-tensors"}, ...fields,
+      element("div", {className: "mgt-tools"}, ...another, button("Reset", reset)));
+    return {nodes: [node, says.node], restore};
+  }
+
+  // ---- the figure ---------------------------------------------------------------------------------------------------
+
+  function stepper(figure, data) {
+    const sheet = figure.querySelector(".mgt-still > .mgt-graph");
+    const boxes = [...sheet.querySelectorAll(":scope > .mgt-drawing")];
+    const line = element("p", {className: "mgt-caption", ariaLive: "polite"}), last = data.captions.length - 1;
+    let texts = data.texts;
+
+    const show = (k) => {
+      const [phase, ...pieces] = data.captions[k];
+      steps.range.ariaValueText = `${k} of ${last}, ${phase}`;
+      line.replaceChildren(element("strong", {textContent: phase}), ` \u2002${captionOf(pieces, texts)}`);
+      showStep(boxes, k);
+    };
+    const change = (k) => {
+      show(k);
+      for (const box of boxes) box.classList.add("mgt-playable");  // from now on no higher than the window
+      for (const box of boxes) reveal(box, k && box.querySelector(`.mgt-node[data-at="${k}"]:not(.mgt-constant)`));
+    };
+    const steps = slider({name: "step", figure, pace: PACE, values: [...data.captions.keys()], value: last,
+      label: (k) => `${k} of ${last}`, change});
+    const renew = (found, pictures) => {
+      data.texts = texts = found;
+      write(boxes, texts, pictures);
+      show(steps.value);
+    };
+    const trouble = whyNot(data.program);
+    const told = `This graph's values were computed in Python: ${trouble}.`;
+    const live = trouble ? {nodes: [element("p", {className: "mgt-says", textContent: told})], restore() {}}
+      : running(data, data.program, renew);
+    show(last);
+    sheet.prepend(...live.nodes, steps.node, line);
+    live.restore();
+    const fitAll = () => sheet.querySelectorAll("text.mgt-value").forEach(fit);
+    new ResizeObserver(fitAll).observe(sheet);  // it may show the other drawing now
+    return sheet;
+  }
+
+  setUp("steps", stepper);
+})();

@@ -1,0 +1,76 @@
+"""The page's scripts: they parse, are narrow, modern and say each thing once; every name they use is defined somewhere."""
+import json, re, shutil, subprocess
+import pytest
+from lessons import ROOT
+
+SCRIPTS = sorted((ROOT / "mnist_graph_tutorial/static").glob("*.js"))
+scripts = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+
+# What JavaScript and browsers bring, as far as the scripts need it.
+GIVEN = set("""Array Blob Boolean DecompressionStream Error Float32Array Float64Array Infinity Int8Array IntersectionObserver JSON Map Math NaN
+Number Object Promise ResizeObserver Response Set String Uint8Array Uint32Array atob clearInterval clearTimeout decodeURIComponent document
+encodeURIComponent fetch getComputedStyle globalThis history localStorage location matchMedia performance requestAnimationFrame RegExp
+setInterval setTimeout undefined window addEventListener URLSearchParams""".split()) | {"INDEX"}  # the page of the search has it
+
+# Node brings a parser along, for its own use: it reads a script and tells what is in it.
+READER = """
+const acorn = require("internal/deps/acorn/acorn/dist/acorn"), walk = require("internal/deps/acorn/acorn-walk/dist/walk");
+const told = {used: [], defined: [], old: [], taken: {}, given: []};
+const names = ({properties}) => properties.map((each) => [each.key?.name, each.value?.name]);
+walk.simple(acorn.parse(require("fs").readFileSync(0, "utf8"), {ecmaVersion: "latest", locations: true}), {
+  Identifier({name}) { told.used.push(name); },
+  VariablePattern({name}) { told.defined.push(name); },
+  Function({id}) { if (id) told.defined.push(id.name); },
+  AssignmentExpression({left}) { if (left.name) told.used.push(left.name); },
+  BinaryExpression({operator, loc}) { if (/^[!=]=$/.test(operator)) told.old.push(`${operator} in line ${loc.start.line}`); },
+  VariableDeclaration({kind, loc}) { if (kind === "var") told.old.push(`var in line ${loc.start.line}`); },
+  VariableDeclarator({id, init}) {
+    if (id.properties && init?.object?.name === "globalThis") told.taken[init.property.name] = names(id);
+  },
+  ReturnStatement({argument}) { if (argument?.properties) told.given = names(argument).map(([name]) => name); },
+});
+console.log(JSON.stringify(told));
+"""
+
+@pytest.fixture(scope="module")
+def told():
+    "What the scripts use, define, take from each other and give, by file name; skips where there is no reader."
+    node = shutil.which("node")
+    if not node: pytest.skip("node is not installed")
+    read = {}
+    for script in SCRIPTS:
+        done = subprocess.run([node, "--expose-internals", "-e", READER], input=script.read_text(), capture_output=True, text=True)
+        if "Cannot find module" in done.stderr: pytest.skip("this node has no parser to lend")
+        assert done.returncode == 0, f"{script.name}: {done.stderr}"
+        read[script.name] = json.loads(done.stdout)
+    return read
+
+@scripts
+def test_it_parses(script):
+    node = shutil.which("node")
+    if not node: pytest.skip("node is not installed")
+    done = subprocess.run([node, "--check", str(script)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+@scripts
+def test_its_lines_are_narrow(script):
+    assert [k for k, line in enumerate(script.read_text().splitlines(), 1) if len(line) > 120 or line != line.rstrip()] == []
+
+def test_one_script_makes_elements():
+    assert [script.name for script in SCRIPTS if re.search(r"function element\b|\belement = ", script.read_text())] == ["face.js"]
+
+@scripts
+def test_it_is_modern(script, told): assert told[script.name]["old"] == []
+
+@scripts
+def test_every_name_is_defined(script, told):
+    found = told[script.name]
+    assert sorted(set(found["used"]) - set(found["defined"]) - GIVEN) == []
+
+@scripts
+def test_it_takes_what_there_is_and_uses_it(script, told):
+    found = told[script.name]
+    for giver, names in found["taken"].items():
+        given = told[f"{giver.removeprefix('mgt').lower()}.js"]["given"]
+        assert [name for name, _ in names if name not in given] == []
+        assert [name for _, name in names if name not in found["used"]] == []
