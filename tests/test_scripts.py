@@ -7,7 +7,7 @@ SCRIPTS = sorted((ROOT / "mnist_graph_tutorial/static").glob("*.js"))
 scripts = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 
 # What JavaScript and browsers bring, as far as the scripts need it.
-GIVEN = set("""Array Blob Boolean DecompressionStream Error Float32Array Float64Array Infinity Int8Array IntersectionObserver JSON Map Math NaN
+GIVEN = set("""Array Blob Boolean DecompressionStream Error Float32Array Float64Array Infinity Int32Array Int8Array IntersectionObserver JSON Map Math NaN
 Number Object Promise ResizeObserver Response Set String Uint8Array Uint32Array atob clearInterval clearTimeout decodeURIComponent document
 encodeURIComponent fetch getComputedStyle globalThis history localStorage location matchMedia performance requestAnimationFrame RegExp
 setInterval setTimeout undefined window addEventListener URLSearchParams""".split()) | {"INDEX"}  # the page of the search has it

@@ -11,6 +11,7 @@
   const STARTS = {he: "He's start", post: "the start of 2018"};
   const LOSSES = {softmax: "softmax cross-entropy", post: "the post's loss"};
   const SHOWN = 10, REACH = 0.3, WRONG = 20, DOTS = 600;  // units; the weight of full colour; mistakes; dots
+  const PAUSE = 100;  // milliseconds from one drawing to the next: drawing must not cost more than learning
   const count = (number) => number.toLocaleString("en-US");
 
   // ---- the training: no document is touched here -------------------------------------------------------------------
@@ -222,6 +223,29 @@
     return {nodes: [list, says.node], show};
   }
 
+  // A sheet to draw on, and what the network makes of it. `now()` is {run, images}, null where there are none yet.
+  function reading(pen, now) {
+    const answer = answers();
+    let drawn = {image: null, name: ""};
+    const show = () => {
+      const {run} = now();
+      answer.show(run && drawn.image ? E.read(run.net, drawn.image).probabilities : null, drawn.name);
+    };
+    const laid = sheet({pen, change: (image, sample) => {
+      drawn = {image, name: sample ? ` in a held-out ${sample.digit}` : ""};
+      show();
+    }});
+    const another = () => {
+      const {images} = now();
+      if (!images) return;
+      const k = laid.sample ? (laid.sample.k + 1) % images.held.count : 0, digit = images.held.digits[k];
+      laid.show({k, digit, image: images.held.image(k), name: `Held-out image ${k + 1}: a ${digit}`});
+    };
+    const tools = element("div", {className: "mgt-tools"}, ...laid.buttons, button("Held-out image", another));
+    const node = element("div", {className: "mgt-reading"}, laid.node, element("div", {}, ...answer.nodes), tools);
+    return {node, show};
+  }
+
   // ---- the figure --------------------------------------------------------------------------------------------------
 
   // The reader's settings in the address, as far as they are among the choices.
@@ -257,11 +281,12 @@
 
   function build(figure, data) {
     const settings = settingsFrom(remembered("train"));
-    const curves = plots(), pictures = weights(), wrong = mistakes(), answer = answers(), says = caption();
+    const curves = plots(), pictures = weights(), wrong = mistakes(), says = caption();
+    const reader = reading(data.pen, () => ({run, images}));
     const notice = element("p", {className: "mgt-notice", role: "status"});
     const bar = element("progress", {value: 0, max: 1, ariaLabel: "Progress within the epoch"});
     const place = element("span");
-    let images = null, run = null, until = "", stopped = true, told = null, dots = [], drawn = {image: null, name: ""};
+    let images = null, run = null, until = "", stopped = true, told = null, dots = [], shown = 0;
 
     const goOn = (ends) => () => {
       if (!run) return true;  // the images are still being unpacked
@@ -270,9 +295,6 @@
     };
     const measure = goOn((at) => at === "ready");
     const train = goOn((at) => at === "diverged" || (until !== "" && (at === until || at === "epoch")));
-    const read = () => {
-      answer.show(drawn.image && run ? E.read(run.net, drawn.image).probabilities : null, drawn.name);
-    };
     const live = () => {
       const epoch = run.rows.length || 1, at = epoch - 1 + run.seen / run.total;
       bar.value = run.seen / run.total;
@@ -285,10 +307,11 @@
       if (!run) return;
       const row = run.rows.at(-1), news = row !== told || stopped;
       live();
-      if (calm() && !news) return;  // less motion: a new picture after each epoch
+      if (!news && (calm() || performance.now() - shown < PAUSE)) return;  // less motion: drawn after each epoch only
+      shown = performance.now();
       curves.show(run, dots);
       pictures.show(run);
-      read();
+      reader.show();
       if (!row || !news) return;
       if (row !== told) wrong.show(run, images.held);
       says.say(words(run, images.held));
@@ -321,36 +344,29 @@
         `seed ${seed}. Until then the one below goes on.` : "";
     };
 
-    const laid = sheet({pen: data.pen, change: (image, sample) => {
-      drawn = {image, name: sample ? ` in a held-out ${sample.digit}` : ""};
-      read();
-    }});
-    const another = () => {
-      if (!images) return;
-      const k = laid.sample ? (laid.sample.k + 1) % images.held.count : 0, digit = images.held.digits[k];
-      laid.show({k, digit, image: images.held.image(k), name: `Held-out image ${k + 1}: a ${digit}`});
-    };
     const unpack = async () => {
-      const {train: first, held} = shared(data.images);
-      images = {train: await E.imagesOf(first), held: await E.imagesOf(held)};
+      const packs = shared(data.images);
+      try {
+        images = {train: await E.imagesOf(packs.train), held: await E.imagesOf(packs.held)};
+      } catch {
+        return says.say("This browser cannot unpack the images.");
+      }
       fresh();
     };
     const watch = new IntersectionObserver((entries) => {
       if (!entries.at(-1).isIntersecting) return;
       watch.disconnect();
-      unpack().catch(() => says.say("This browser cannot unpack the images."));
+      unpack();
     });
     watch.observe(figure);
     says.say("Unpacking the images.");
-    figure.training = {get run() { return run; }, get images() { return images; }};
+    figure.training = {get run() { return run; }};
     return element("div", {className: "mgt-face"},
       element("div", {className: "mgt-fields"}, ...controlsOf(settings, change)),
       element("div", {className: "mgt-tools"}, job.node, button("One epoch", only("epoch")),
         button("One step", only("step")), button("Reset", fresh)),
       notice, element("p", {className: "mgt-progress"}, bar, place), says.node, curves.node, pictures.node, wrong.node,
-      heading("Draw a digit for this very network:"),
-      element("div", {className: "mgt-reading"}, laid.node, element("div", {}, ...answer.nodes),
-        element("div", {className: "mgt-tools"}, ...laid.buttons, button("Held-out image", another))));
+      heading("Draw a digit for this very network:"), reader.node);
   }
 
   setUp("train", build);
