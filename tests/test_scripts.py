@@ -6,11 +6,13 @@ from lessons import ROOT
 SCRIPTS = sorted((ROOT / "mnist_graph_tutorial/static").glob("*.js"))
 scripts = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 
-# What JavaScript and browsers bring, as far as the scripts need it.
-GIVEN = set("""Array Blob Boolean DecompressionStream Error Float32Array Float64Array Infinity Int8Array IntersectionObserver JSON Map Math NaN
-Number Object Promise ResizeObserver Response Set String Uint8Array Uint32Array atob clearInterval clearTimeout decodeURIComponent document
-encodeURIComponent fetch getComputedStyle globalThis history localStorage location matchMedia performance requestAnimationFrame RegExp
-setInterval setTimeout undefined window addEventListener URLSearchParams""".split()) | {"INDEX"}  # the page of the search has it
+# What JavaScript and browsers bring, as far as scripts of a page like this one need it.
+GIVEN = set("""Array Boolean Error Float32Array Float64Array Infinity Int8Array Int16Array Int32Array JSON Map Math NaN Number Object
+Promise RegExp Set String Symbol Uint8Array Uint8ClampedArray Uint16Array Uint32Array WeakMap decodeURIComponent encodeURIComponent
+globalThis undefined
+Blob DOMMatrix DecompressionStream ImageData IntersectionObserver MutationObserver Path2D ResizeObserver Response URLSearchParams
+addEventListener atob cancelAnimationFrame clearInterval clearTimeout devicePixelRatio document getComputedStyle history
+localStorage location matchMedia performance requestAnimationFrame setInterval setTimeout window""".split()) | {"INDEX"}  # of the search's page
 
 # Node brings a parser along, for its own use: it reads a script and tells what is in it.
 READER = """

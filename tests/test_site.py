@@ -126,6 +126,17 @@ def test_code_in_text_is_written_out():
     long, html = "x" * 25, plain_pages.text_html("| a |\n| --- |\n| `#\\| hide` |\n\n`a < b & \"c\"`, `" + "x" * 25 + "`")
     assert '<code class="short">#| hide</code>' in html and "a &lt; b &amp; &quot;c&quot;" in html and f"<code>{long}</code>" in html
 
+def test_formulas_are_spaced_as_by_tex_and_keep_what_follows_them():
+    text_html, thin = plain_pages.text_html, '<mspace width="0.167em" />'
+    assert f"<mi>ln</mi>{thin}<mi>x</mi>" in text_html(r"$\ln x$") and f"<mn>2</mn>{thin}<mi>ln</mi>" in text_html(r"$2\ln x$")
+    assert thin not in text_html(r"$-\ln(x) + \max(0, x) + ab$") and text_html("$|x|$").count('lspace="0" rspace="0">|<') == 2
+    assert '</math>.</span> B' in text_html("A $x$. B") and "<span" not in text_html("A $x$ B")
+
+def test_markdown_in_an_output_is_text():
+    output = lambda kind: nbformat.v4.new_output("display_data", {kind: "Some *text*."})
+    cell = nbformat.v4.new_code_cell("1", outputs=[output("text/markdown"), output("text/html")])
+    assert re.findall('<div class="([^"]+)">', plain_pages._cell_html(cell)) == ["output text", "output"]
+
 def test_outputs_of_one_line_may_be_broken():
     output = lambda **parts: plain_pages.output_html(nbformat.from_dict(parts))
     assert output(output_type="execute_result", data={"text/plain": "a < b"}) == '<pre class="line">a &lt; b</pre>'
