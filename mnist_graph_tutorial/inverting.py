@@ -124,68 +124,10 @@ def loss_table(
         rows.append(f"{name:{width}}" + "".join(f"{losses[step // every]:12.4g}" for step in at))
     return "\n".join(rows)
 
-# %% ../nbs/30_inverting.ipynb #2d2ff1b8
+# %% ../nbs/30_inverting.ipynb #ab38265b
 def _heat_map(ax, M, title: str):
     "A matrix on the scale from -1 to 1."
     ax.set(title=title, xlabel="column", ylabel="row", xticks=range(10), yticks=range(10))
-    return ax.imshow(M, cmap="RdBu_r", vmin=-1, vmax=1)
-
-def _write_values(ax, M):
-    for (i, j), v in np.ndenumerate(M):
-        if abs(v) >= 0.05:
-            color = "white" if abs(v) > 0.6 else "black"
-            ax.text(j, i, f"{v:.1f}", ha="center", va="center", fontsize=8, color=color)
-
-def _draw_losses(ax, curves: dict, every: int):
-    for (name, losses), (color, width) in zip(curves.items(), (("#e69f00", 3), ("black", 0.8))):
-        ax.plot(np.arange(len(losses)) * every, losses, color=color, lw=width, label=name)
-    ax.set(xlabel="step", ylabel="loss: sum of |XA - I|", xlim=(0, 100_000), ylim=(0, None))
-    ax.xaxis.set_major_formatter("{x:,.0f}")
-
-def draw_verdict(
-    losses,           # noted every `every` steps
-    XA,               # (n, n)
-    every: int=100,
-):                    # figure, alternative text
-    "The loss curve above XA beside the identity."
-    fig, axes = plt.subplot_mosaic([["curve", "curve"], ["XA", "I"]], figsize=(7.2, 4.1),
-                                   layout="constrained", height_ratios=(1, 2.3))
-    _draw_losses(axes["curve"], {"loss": losses}, every)
-    for name, M in {"XA": XA, "I": np.eye(len(XA))}.items():
-        image = _heat_map(axes[name], M, "I, the identity")
-        _write_values(axes[name], M)
-    axes["XA"].set_title(f"XA: largest error {np.abs(XA - np.eye(len(XA))).max():.2f}")
-    axes["I"].set_ylabel("")
-    fig.colorbar(image, ax=[axes["XA"], axes["I"]], label="value of the entry", shrink=0.9)
-    return fig, _tell_losses(losses) + " Below, two heat maps. " + _tell_matrix(XA)
-
-def _tell_losses(losses) -> str:
-    middle = losses[len(losses) // 2]
-    return (f"Above, the loss against the step: it starts at {losses[0]:.0f}, is {middle:.1f} "
-            f"half way and {losses[-1]:.1f} at the end, falling more and more slowly.")
-
-def _tell_matrix(XA) -> str:
-    worst, diagonal = np.abs(XA - np.eye(len(XA))).sum(0).argmax(), np.diag(XA)
-    rest = XA[~np.eye(len(XA), dtype=bool)]
-    return (f"XA: on the diagonal from {diagonal.min():.1f} to {diagonal.max():.1f}; elsewhere "
-            f"nearly zero, but for column {worst}, which holds values from {rest.min():.1f} to "
-            f"{rest.max():.1f}. The identity: ones on the diagonal, zeros elsewhere.")
-
-def draw_curves(
-    curves: dict,     # one or two names -> losses noted every `every` steps
-    every: int=100,
-):                    # figure, alternative text
-    "Two runs' losses over each other."
-    fig, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
-    _draw_losses(ax, curves, every)
-    ax.legend()
-    ends = ", ".join(f"{name} at {losses[-1]:.1f}" for name, losses in curves.items())
-    return fig, f"Loss against step: the curves cover each other. They start at 10 and end: {ends}."
-
-# %% ../nbs/30_inverting.ipynb #2354bacf
-def _heat_map(ax, M, title: str, ticks=range(10)):
-    "A matrix on the scale from -1 to 1."
-    ax.set(title=title, xlabel="column", ylabel="row", xticks=ticks, yticks=ticks)
     return ax.imshow(M, cmap="RdBu_r", vmin=-1, vmax=1)
 
 def _write_values(ax, M):

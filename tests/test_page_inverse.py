@@ -163,7 +163,7 @@ def test_curves_of_earlier_runs_stay_until_reset(opened):
         assert len(key(page)) == 1 and page.locator(".mgt-plot .mgt-faint").count() == 0
 
 def test_work_comes_in_slices_with_frames_between(opened):
-    "While 100,000 steps run, frames keep coming, and no task is longer than others of the page's own make."
+    "While 100,000 steps run, frames keep coming: the work stops for each."
     with opened() as page:
         pick(page, "pace", FAST)
         frames = page.evaluate("""() => new Promise((done) => { const bar = document.querySelector('progress'); let frames = 0;
