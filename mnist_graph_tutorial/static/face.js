@@ -141,8 +141,9 @@ globalThis.mgtFace = (() => {
       let more = state.running;
       do { more = more && work(); } while (more && !pace && performance.now() - start < SLICE);
       show();
-      requestAnimationFrame(() => { due = 0; wake(); });
+      const next = () => { due = 0; wake(); };
       if (!more) state.pause();
+      if (pace) next(); else requestAnimationFrame(next);
     };
     const turn = (running) => {
       if (state.running === running) return;
