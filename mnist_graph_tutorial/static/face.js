@@ -142,8 +142,9 @@ globalThis.mgtFace = (() => {
       const goesOn = () => more && more !== "later" && !pace && performance.now() - start < SLICE;
       do { more = more && work(); } while (goesOn());
       show();
-      requestAnimationFrame(() => { due = 0; wake(); });
+      const next = () => { due = 0; wake(); };
       if (!more) state.pause();
+      if (pace) next(); else requestAnimationFrame(next);
     };
     const turn = (running) => {
       if (state.running === running) return;

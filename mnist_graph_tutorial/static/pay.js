@@ -86,12 +86,14 @@
     ];
   }
 
-  // A dot on the curve, with a word on the side where there is room.
-  function mark(team, height, text, kind) {
-    const right = x(team) > WIDE / 2;
-    return [svg("circle", {cx: x(team), cy: height, r: 5, class: kind}),
-      word(x(team) + (right ? -9 : 9), Math.max(height - 8, 11), text, right ? "end" : "start", kind)];
-  }
+  // A dot on the curve and a word: above the peak, and for the guess beneath the curve, on the side of the peak.
+  const dot = (team, height, kind) => svg("circle", {cx: x(team), cy: height, r: 5, class: kind});
+  const peakMark = (team, height, text) => {
+    const anchor = team < 3 ? "start" : team > 32 ? "end" : "middle";
+    return [dot(team, height, "mgt-peak"), word(x(team), height - 9, text, anchor, "mgt-peak")];
+  };
+  const guessMark = (team, height, text, before) => [dot(team, height, "mgt-guess"),
+    word(x(team) + (before ? 8 : -8), Math.min(height + 16, BOTTOM - 5), text, before ? "start" : "end", "mgt-guess")];
 
   // The curve, its peak and the guess; before the reader looks, the guess and what would be ideal.
   function drawing({sizes, speedups, best}, guess, look) {
@@ -100,8 +102,8 @@
     const ideal = Array.from({length: 61}, (_, k) => top ** (k / 60)).filter((team) => team <= MOST);
     const seen = !look ? [] : [
       svg("path", {class: "mgt-curve", d: path(sizes.map((team, k) => [x(team), y(speedups[k])]))}),
-      ...(own && guess !== best ? mark(guess, y(own), `my guess: ${rounded(own)}`, "mgt-guess") : []),
-      ...mark(best, y(peak), `${workers(best)}: ${rounded(peak)}`, "mgt-peak"),
+      ...(own && guess !== best ? guessMark(guess, y(own), `my guess: ${rounded(own)}`, guess < best) : []),
+      ...peakMark(best, y(peak), `${workers(best)}: ${rounded(peak)}`),
     ];
     return [...axes(y, top), svg("path", {class: "mgt-ideal", d: path(ideal.map((team) => [x(team), y(team)]))}),
       word(x(ideal.at(-1)) - 8, y(ideal.at(-1)) + 8, x(ideal.at(-1)) > LEFT + 50 ? "ideal" : "", "end"),
