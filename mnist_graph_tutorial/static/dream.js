@@ -1,8 +1,8 @@
 // Dream: an image descends, step by step, until a network reads in it the digit that the reader asks for.
 (() => {
   const {LOSSES, PIXELS, imageGradient, imageStep, netOf, random, read} = globalThis.mgtEngine;
-  const {button, caption, element, menu, percent, picture, player, remember, remembered, rounded, setUp, shared, signed,
-    slider, tick} = globalThis.mgtFace;
+  const {button, calm, caption, element, menu, percent, picture, player, remember, remembered, rounded, setUp, shared,
+    signed, slider, tick} = globalThis.mgtFace;
   const {sheet, samplesFor} = globalThis.mgtDrawing;
 
   const LAP = 1000;    // steps after which Play rests, as the searches of chapter 5 end
@@ -201,14 +201,14 @@
     };
 
     // A step a frame at first, so that one can see what the first ones do; more and more after that.
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const still = calm();
     const work = () => {
       if (!search || !advance(search, nets, settings) || search.step % LAP === 0) return false;
-      if (calm || --left > 0) return true;
+      if (still || --left > 0) return true;
       left = 1 + Math.floor(search.step / HURRY);
       return "later";
     };
-    const job = player(figure, work, calm ? seldom(show, CALM) : show, "the search");
+    const job = player(figure, work, still ? seldom(show, CALM) : show, "the search");
     const step = () => {
       job.pause();
       if (search) advance(search, nets, settings);
