@@ -10,7 +10,7 @@ FLOORS = [
     {"data", "inverting", "fingerprint_panels", "page_engine", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
     {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_reading", "graph_steps",
      "plain_pages", "glossary", "readme"},
-    {"mnist_net", "draw_a_digit", "graph_folding", "site"},
+    {"mnist_net", "draw_a_digit", "page_fingerprint", "page_shift", "graph_folding", "site"},
     {"ideal_images", "pretrained", "workers", "graph_view", "book"},
     {"sessions", "graph_basics", "fingerprints", "scaling_out"},
     {"contenders"}, {"bench"}, {"cli"}]
@@ -66,7 +66,7 @@ def test_rooms_import_only_from_floors_below():
     for module in (ROOT / "mnist_graph_tutorial").glob("[a-z]*.py"):
         for room in set(rooms_imported(module)) - {"__version__"}: assert floor[room] < floor[module.stem], f"{module.stem} imports {room}"
 
-@pytest.mark.parametrize("module", ["data", "explore", "checks", "exercises", "page_engine", "digit_pad", "book", "cli"])
+@pytest.mark.parametrize("module", ["data", "explore", "checks", "exercises", "page_engine", "digit_pad", "page_fingerprint", "page_shift", "book", "cli"])
 def test_import_without_tensorflow(module):
     code = f"import mnist_graph_tutorial.{module}, sys; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
