@@ -1,5 +1,5 @@
-// Your own fingerprint: what the hidden layer makes of a drawing, beside the mean fingerprints of ten digits, and how the
-// logits come about, unit after unit. Units can be looked at and switched off.
+// Your own fingerprint: what the hidden layer makes of a drawing, beside the mean fingerprints of ten digits, and how
+// the logits come about, unit after unit. Units can be looked at and switched off.
 (() => {
   const {DIGITS, dense, floats, netOf, read, softmax} = globalThis.mgtEngine;
   const {easel} = globalThis.mgtDrawing, {plot, tens} = globalThis.mgtLines;
@@ -17,7 +17,8 @@
     return {hidden, logits, probabilities: softmax(logits)};
   }
 
-  const distanceTo = (mean, hidden) => Math.sqrt(mean.reduce((sum, value, unit) => sum + (value - hidden[unit]) ** 2, 0));
+  const distanceTo = (mean, hidden) =>
+    Math.sqrt(mean.reduce((sum, value, unit) => sum + (value - hidden[unit]) ** 2, 0));
 
   // What a unit adds to each logit: activation times weight.
   const votesOf = (unit, hidden, {w2}) => Array.from({length: DIGITS}, (_, k) => hidden[unit] * w2[DIGITS * unit + k]);
@@ -26,11 +27,11 @@
   function runningSums(net, hidden, order) {
     return Array.from({length: DIGITS}, (_, digit) => {
       let sum = net.b2[digit];
-      return [sum, ...order.map((unit) => { sum += hidden[unit] * net.w2[DIGITS * unit + digit]; return sum; })];
+      return [sum, ...order.map((unit) => (sum += hidden[unit] * net.w2[DIGITS * unit + digit]))];
     });
   }
 
-  // ---- the fingerprints, a unit from top to bottom --------------------------------------------------------------------
+  // ---- the fingerprints, a unit from top to bottom -------------------------------------------------------------------
 
   const OFF = [196, 106, 0, 150];
   const share = (part) => `${100 * part}%`;
@@ -41,20 +42,23 @@
     const {canvas, paint} = picture({width: units, height: 1, colours});
     canvas.ariaHidden = "true";
     canvas.role = "presentation";
-    return {node: element("li", {}, element("span", {textContent: name}), canvas, ...after), paint: (values) => paint(values, "")};
+    const node = element("li", {}, element("span", {textContent: name}), canvas, ...after);
+    return {node, paint: (values) => paint(values, null)};
   }
 
   // Ten mean fingerprints with how far each is, and the reader's own.
   function rows(means, order, top) {
     const lines = means.map((mean, digit) => {
       const bar = element("b"), number = element("span");
-      const {node, paint} = strip(order.length, top, digit, element("span", {className: "mgt-far", ariaHidden: "true"}, bar), number);
+      const far = element("span", {className: "mgt-far", ariaHidden: "true"}, bar);
+      const {node, paint} = strip(order.length, top, digit, far, number);
       paint(order.map((unit) => mean[unit]));
       return {node, bar, number};
     });
     const own = strip(order.length, top, "you", element("span", {className: "mgt-legend", textContent: "distance"}));
     own.node.className = "mgt-own";
-    const list = element("ul", {role: "list", ariaLabel: "Distance to the mean fingerprint of each digit, and your fingerprint"},
+    own.node.ariaHidden = "true";
+    const list = element("ul", {role: "list", ariaLabel: "Distance to the mean fingerprint of each digit"},
       ...lines.map((line) => line.node), own.node);
     const show = (hidden, distances, off) => {
       const most = distances && Math.max(...distances), nearest = distances && Math.min(...distances);
@@ -115,20 +119,24 @@
   function overInk(reach) {
     const colour = between(reach);
     return ([weight, drawn]) => {
-      const [red, green, blue, alpha] = colour(-weight), above = 0.85 * alpha / 255, below = 0.55 * drawn * (1 - above);
-      const sum = above + below || 1;
-      return [red * above / sum, green * above / sum, blue * above / sum, 255 * sum];
+      const [red, green, blue, alpha] = colour(-weight);
+      const above = 0.85 * alpha / 255, below = 0.55 * drawn * (1 - above);
+      const sum = above + below, part = sum && above / sum;
+      return [red * part, green * part, blue * part, 255 * sum];
     };
   }
 
   function lens(net) {
-    const units = net.b1.length, weightsOf = (unit) => Array.from({length: net.w1.length / units}, (_, i) => net.w1[i * units + unit]);
-    let reach = 1;
-    const view = picture({colours: (pair) => overInk(reach)(pair), name: "its weights over your ink: red raises, blue lowers"});
+    const units = net.b1.length, inputs = net.w1.length / units;
+    const weightsOf = (unit) => Array.from({length: inputs}, (_, i) => net.w1[i * units + unit]);
+    let colours = overInk(1);
+    const view = picture({colours: (pair) => colours(pair),
+      name: "its weights over your ink: red raises, blue lowers"});
     const show = (unit, image) => {
       const weights = weightsOf(unit);
-      reach = Math.max(1e-6, ...weights.map(Math.abs));
-      view.paint(weights.map((weight, i) => [weight, image ? image[i] : 0]), `The weights of unit ${unit} over what is drawn`);
+      colours = overInk(Math.max(1e-6, ...weights.map(Math.abs)));
+      view.paint(weights.map((weight, i) => [weight, image ? image[i] : 0]),
+        `The weights of unit ${unit} over what is drawn`);
     };
     return {node: view.node, show};
   }
@@ -141,7 +149,8 @@
       return {node: element("li", {}, element("span", {textContent: digit}), level, number), bar, number};
     });
     const title = element("p", {className: "mgt-legend", textContent: "adds to the logits:"});
-    const list = element("ul", {role: "list", ariaLabel: "What the unit adds to the logit of each digit"}, ...lines.map((line) => line.node));
+    const list = element("ul", {role: "list", ariaLabel: "What the unit adds to the logit of each digit"},
+      ...lines.map((line) => line.node));
     const show = (votes) => lines.forEach(({bar, number}, digit) => {
       const vote = votes[digit];
       bar.style.transform = `scaleX(${Math.min(Math.max(vote / reach, -1), 1)})`;
@@ -158,7 +167,8 @@
     return `${winner}, with ${percent(probabilities[winner])}`;
   };
   function verdict(answer, whole, distances, off) {
-    const [nearest, next] = ranked(distances.map((distance) => -distance)), [now] = ranked(answer.logits), [before] = ranked(whole.logits);
+    const [nearest, next] = ranked(distances.map((distance) => -distance));
+    const [now] = ranked(answer.logits), [before] = ranked(whole.logits);
     const told = `The network reads ${reads(answer)}. The nearest mean fingerprint is that of the ${nearest}, at ` +
       `${distances[nearest].toFixed(1)}; next comes the ${next}, at ${distances[next].toFixed(1)}.`;
     if (!off.size) return told;
@@ -199,21 +209,21 @@
   function fingerprint(figure, data) {
     const net = netOf(shared(data.net)), units = net.b1.length, order = data.groups.flat();
     const groups = data.groups.map((members, k) => ({members, name: k < DIGITS ? String(k) : "none"}));
-    const all = floats(data.means), means = Array.from({length: DIGITS}, (_, k) => all.subarray(k * units, (k + 1) * units));
+    const all = floats(data.means);
+    const means = Array.from({length: DIGITS}, (_, k) => all.subarray(k * units, (k + 1) * units));
     const groupOf = new Map(groups.flatMap(({members, name}) => members.map((unit) => [unit, name])));
     const state = remembered("fingerprint"), off = offFrom(state, groups, units);
     let image = null, answer = null, whole = null;
 
     const says = caption("mgt-says mgt-verdict"), tells = caption();
     const table = rows(means, order, data.top), sums = plot(), view = lens(net), votes = ballot(data.reach);
-    const chooser = slider({name: "unit", values: order, label: (unit) => `${unit}, of ${groupOf.get(unit) === "none" ? "" : "the "}${groupOf.get(unit)}`,
-      value: Number(state?.unit), change: () => { showUnit(); keep(); }});
-    const touched = marks(groups, units, (k) => {
-      chooser.set(order[k]);
-      chooser.range.focus({preventScroll: true});
-      showUnit();
-      keep();
-    });
+    const ownerOf = (unit) => (groupOf.get(unit) === "none" ? "none" : `the ${groupOf.get(unit)}`);
+    const chosen = () => { showUnit(); keep(); };
+    const choose = (unit) => { chooser.set(unit); chosen(); };
+    const chooser = slider({name: "unit", values: order, label: (unit) => `${unit}, of ${ownerOf(unit)}`,
+      value: Number(state?.unit), change: chosen});
+    const touched = marks(groups, units, (k) => choose(order[k]));
+    touched.node.addEventListener("click", () => chooser.range.focus({preventScroll: true}));  // for the arrow keys
     const turn = (some, on) => {
       for (const unit of some) if (on) off.delete(unit); else off.add(unit);
       show();
@@ -222,14 +232,10 @@
     const ticks = groups.map((group) => tick({name: group.name, value: true, change: (on) => turn(group.members, on)}));
     const one = button("", () => turn([chooser.value], off.has(chooser.value)));
     const strongest = button("Strongest unit", () => {
-      const [winner] = answer ? ranked(answer.logits) : [null];
-      if (winner !== null) choose(ranked(answer.hidden.map((value, unit) => value * net.w2[DIGITS * unit + winner]))[0]);
-    }, "Choose the unit that adds most to the winner");
-    const choose = (unit) => {
-      chooser.set(unit);
-      showUnit();
-      keep();
-    };
+      if (!answer) return;
+      const [winner] = ranked(answer.logits);
+      choose(ranked(answer.hidden.map((value, unit) => value * net.w2[DIGITS * unit + winner]))[0]);
+    }, "Strongest unit: choose the one that adds most to the winner");
 
     function showUnit() {
       const unit = chooser.value;
@@ -243,12 +249,13 @@
     function showSums() {
       const lines = runningSums(net, answer ? answer.hidden : new Float64Array(units), order);
       const [first, second] = answer ? ranked(answer.logits) : [null, null];
-      const ends = answer ? `: ${first} ends at ${signed(answer.logits[first], 1)}, ${second} at ${signed(answer.logits[second], 1)}` : "";
-      sums.show({lines, ...tens(lines), place: (k) => k / units, first, second, words: `Running sums of ten logits${ends}`});
+      const end = (digit) => `${digit} ends at ${signed(answer.logits[digit], 1)}`;
+      const words = `Running sums of ten logits${answer ? `: ${end(first)}, ${end(second)}` : ""}`;
+      sums.show({lines, ...tens(lines), place: (k) => k / units, first, second, words});
     }
     function show() {
-      whole = image && answerTo(net, image, new Set());
       answer = image && answerTo(net, image, off);
+      whole = image && off.size ? answerTo(net, image, new Set()) : answer;
       const distances = answer && means.map((mean) => distanceTo(mean, answer.hidden));
       table.show(answer && answer.hidden, distances, off);
       ticks.forEach((each, k) => { each.set(!isOff(groups[k], off)); });
@@ -262,7 +269,8 @@
       show();
       if (image) keep();
     }
-    const keep = () => remember("fingerprint", {sample: drawn.named(), unit: chooser.value, ...namedOff(groups, off)});
+    const keep = () =>
+      remember("fingerprint", {sample: drawn.named(), unit: chooser.value, ...namedOff(groups, off)});
     const drawn = easel({figure, pen: data.pen, samples: shared(data.samples), start: state?.sample, change});
     const reset = () => {
       off.clear();
@@ -270,17 +278,20 @@
       drawn.reset();
     };
 
-    figure.fingerprint = {answerTo: (pixels, some) => answerTo(net, pixels, new Set(some)), order,
-      distances: (hidden) => means.map((mean) => distanceTo(mean, hidden)), sums: (hidden) => runningSums(net, hidden, order)};
+    figure.fingerprint = {order, answerTo: (pixels, some) => answerTo(net, pixels, new Set(some)),
+      distances: (hidden) => means.map((mean) => distanceTo(mean, hidden)),
+      sums: (hidden) => runningSums(net, hidden, order)};
     show();
     return element("div", {className: "mgt-face"},
       element("div", {className: "mgt-easel"}, drawn.sheet, element("div", {className: "mgt-side"}, says.node,
         element("div", {className: "mgt-tools"}, ...drawn.tools, button("Reset", reset)), drawn.samples)),
-      element("p", {className: "mgt-legend", textContent: "Mean activations of each digit, and yours: a unit stands in one " +
-        "place from top to bottom, with the digit it belongs to; orange is switched off. Below, the running sums from biases to logits."}),
+      element("p", {className: "mgt-legend", textContent: "Mean activations of each digit, and yours: a unit stands " +
+        "in one place from top to bottom, with the digit it belongs to; orange is switched off. Below, the running sums " +
+        "from biases to logits."}),
       element("div", {className: "mgt-panels"}, table.node, namesOf(groups, units), sums.node, touched.node),
       element("div", {className: "mgt-ticks-row mgt-tools", role: "group", ariaLabel: "Groups of units that are on"},
-        element("span", {textContent: "Units on:"}), ...ticks.map((each) => each.node), button("All on", () => turn(order, true))),
+        element("span", {textContent: "Units on:"}), ...ticks.map((each) => each.node),
+        button("All on", () => turn(order, true))),
       chooser.node, element("div", {className: "mgt-tools"}, strongest, one), tells.node,
       element("div", {className: "mgt-unit"}, view.node, votes.node));
   }

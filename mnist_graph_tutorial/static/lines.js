@@ -26,13 +26,14 @@ globalThis.mgtLines = (() => {
     return first <= second ? [middle - half, middle + half] : [middle + half, middle - half];
   }
 
-  // `show({lines, low, high, place, first, second, words})` draws ten arrays of numbers from `low` to `high`: `place(k)` is
-  // where point k lies, from 0 to 1; `first` and `second` are the digits in colour. `mark(x)` draws an upright line there.
+  // `show({lines, low, high, place, first, second, words})` draws ten arrays of numbers from `low` to `high`: `place(k)`
+  // is where point k lies, from 0 to 1; `first` and `second` are the digits in colour, or null. `mark(x)` draws an
+  // upright line there.
   function plot() {
-    const curves = Array.from({length: 10}, () => drawn("path", {class: "mgt-curve"}));
-    const zero = drawn("line", {class: "mgt-zero", x1: 0, x2: WIDE}), here = drawn("line", {class: "mgt-here", y1: 0, y2: HIGH});
-    const group = drawn("g", {}, ...curves);
-    const svg = drawn("svg", {viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img"}, zero, group, here);
+    const curves = Array.from({length: 10}, () => drawn("path"));
+    const zero = drawn("line", {x1: 0, x2: WIDE}), here = drawn("line", {class: "mgt-here", y1: 0, y2: HIGH});
+    const group = drawn("g", {}, ...curves), viewBox = `0 0 ${WIDE} ${HIGH}`;
+    const svg = drawn("svg", {viewBox, preserveAspectRatio: "none", role: "img"}, zero, group, here);
     const ticks = element("span", {className: "mgt-ticks", ariaHidden: "true"});
     const names = element("span", {className: "mgt-ends", ariaHidden: "true"});
     const label = (textContent, height, className = "") => {
@@ -45,7 +46,7 @@ globalThis.mgtLines = (() => {
       const height = (value) => HIGH * (high - value) / (high - low);
       lines.forEach((values, digit) => {
         curves[digit].setAttribute("d", path(values, place, height));
-        curves[digit].setAttribute("class", digit === first ? "mgt-first" : digit === second ? "mgt-second" : "mgt-curve");
+        curves[digit].setAttribute("class", digit === first ? "mgt-first" : digit === second ? "mgt-second" : "");
       });
       for (const digit of [second, first]) if (digit !== null) group.append(curves[digit]);  // on top
       zero.setAttribute("y1", height(0));
@@ -55,19 +56,18 @@ globalThis.mgtLines = (() => {
       const ends = [first, second].filter((digit) => digit !== null && Number.isFinite(lines[digit].at(-1)));
       const at = ends.map((digit) => height(lines[digit].at(-1)));
       const tops = at.length === 2 ? apart(...at, 12) : at;
-      names.replaceChildren(...ends.map((digit, k) => label(digit, tops[k], digit === first ? "mgt-first" : "mgt-second")));
+      const named = (digit, k) => label(digit, tops[k], digit === first ? "mgt-first" : "mgt-second");
+      names.replaceChildren(...ends.map(named));
       svg.setAttribute("aria-label", words);
     }
-    const mark = (x) => {
-      for (const end of ["x1", "x2"]) here.setAttribute(end, WIDE * x);
-    };
+    const mark = (x) => ["x1", "x2"].forEach((end) => here.setAttribute(end, WIDE * x));
     return {node: element("div", {className: "mgt-lines"}, ticks, svg, names), show, mark};
   }
 
   // From a whole ten below all numbers to a whole ten above.
   function tens(lines) {
     const all = lines.flat().filter(Number.isFinite);
-    return {low: Math.min(0, 10 * Math.floor(Math.min(...all) / 10)), high: Math.max(10, 10 * Math.ceil(Math.max(...all) / 10))};
+    return {low: 10 * Math.floor(Math.min(0, ...all) / 10), high: 10 * Math.ceil(Math.max(1, ...all) / 10)};
   }
 
   return {plot, tens};
