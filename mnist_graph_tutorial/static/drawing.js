@@ -77,8 +77,9 @@ globalThis.mgtDrawing = (() => {
     return Array.from({length: SHEET}, (_, y) => Array.from({length: SHEET}, (_, x) => data[4 * (y * SHEET + x) + 3] / 255));
   }
 
-  const sheets = [];  // of the page: what was written on one may be copied to another
-  let uses = 0;
+  // All sheets of the page: what was written on one may be copied to another. In JupyterLab each figure brings its own
+  // copy of this script, so the list is the page's.
+  const sheets = globalThis.mgtSheets ??= [];
 
   // A sheet for mouse, pen and finger. `change(image, sample, drawing)` is called in the next frame after each change: with
   // the 784 numbers (null where all is blank), with the sample that was laid there (null where something was drawn), and
@@ -106,7 +107,7 @@ globalThis.mgtDrawing = (() => {
     };
     const become = (newStrokes, newSample = null) => {
       past.push([strokes, sample]);
-      own.used = ++uses;
+      own.used = 1 + Math.max(...sheets.map((each) => each.used));
       set(newStrokes, newSample);
     };
     const clear = () => { if (sample || strokes.length) become([]); };
