@@ -6,7 +6,7 @@
   const {between, button, caption, element, ink, percent, picture, remember, remembered, setUp, shared, signed, slider,
     tick} = globalThis.mgtFace;
 
-  // ---- numbers -------------------------------------------------------------------------------------------------------
+  // ---- numbers -----------------------------------------------------------------------------------------------------
 
   const ranked = (values) => [...values.keys()].sort((a, b) => values[b] - values[a]);  // the largest first
 
@@ -31,7 +31,7 @@
     });
   }
 
-  // ---- the fingerprints, a unit from top to bottom -------------------------------------------------------------------
+  // ---- the fingerprints, a unit from top to bottom -----------------------------------------------------------------
 
   const OFF = [196, 106, 0, 150];
   const share = (part) => `${100 * part}%`;
@@ -113,7 +113,7 @@
     return {node, show};
   }
 
-  // ---- one unit ------------------------------------------------------------------------------------------------------
+  // ---- one unit ----------------------------------------------------------------------------------------------------
 
   // A weight in colour over the ink that it meets: red raises the activation, blue lowers it.
   function overInk(reach) {
@@ -160,7 +160,7 @@
     return {node: element("div", {className: "mgt-ballot"}, title, list), show};
   }
 
-  // ---- words ---------------------------------------------------------------------------------------------------------
+  // ---- words -------------------------------------------------------------------------------------------------------
 
   const reads = ({logits, probabilities}) => {
     const [winner] = ranked(logits);
@@ -188,7 +188,7 @@
       `${votes[least] < 0 ? "takes most from" : "least to"} the ${least} (${added(votes[least])}).`;
   }
 
-  // ---- settings in the address ---------------------------------------------------------------------------------------
+  // ---- settings in the address -------------------------------------------------------------------------------------
 
   const numbersIn = (text) => (text ?? "").split(".").filter((part) => /^\d{1,4}$/.test(part)).map(Number);
   const isOff = ({members}, off) => members.length > 0 && members.every((unit) => off.has(unit));
@@ -204,7 +204,7 @@
     return new Set([...single, ...numbersIn(state?.groups).flatMap((k) => groups[k]?.members ?? [])]);
   }
 
-  // ---- the figure ----------------------------------------------------------------------------------------------------
+  // ---- the figure --------------------------------------------------------------------------------------------------
 
   function fingerprint(figure, data) {
     const net = netOf(shared(data.net)), units = net.b1.length, order = data.groups.flat();
@@ -286,8 +286,8 @@
       element("div", {className: "mgt-easel"}, drawn.sheet, element("div", {className: "mgt-side"}, says.node,
         element("div", {className: "mgt-tools"}, ...drawn.tools, button("Reset", reset)), drawn.samples)),
       element("p", {className: "mgt-legend", textContent: "Mean activations of each digit, and yours: a unit stands " +
-        "in one place from top to bottom, with the digit it belongs to; orange is switched off. Below, the running sums " +
-        "from biases to logits."}),
+        "in one place from top to bottom, with the digit it belongs to; orange is switched off. Below, the running " +
+        "sums from biases to logits."}),
       element("div", {className: "mgt-panels"}, table.node, namesOf(groups, units), sums.node, touched.node),
       element("div", {className: "mgt-ticks-row mgt-tools", role: "group", ariaLabel: "Groups of units that are on"},
         element("span", {textContent: "Units on:"}), ...ticks.map((each) => each.node),

@@ -26,8 +26,8 @@ globalThis.mgtLines = (() => {
     return first <= second ? [middle - half, middle + half] : [middle + half, middle - half];
   }
 
-  // `show({lines, low, high, place, first, second, words})` draws ten arrays of numbers from `low` to `high`: `place(k)`
-  // is where point k lies, from 0 to 1; `first` and `second` are the digits in colour, or null. `mark(x)` draws an
+  // `show({lines, low, high, place, first, second, words})` draws ten arrays of numbers from `low` to `high`:
+  // `place(k)` is where point k lies, from 0 to 1; `first` and `second` are the digits in colour, or null. `mark(x)` draws an
   // upright line there.
   function plot() {
     const curves = Array.from({length: 10}, () => drawn("path"));

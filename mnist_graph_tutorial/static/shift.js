@@ -5,7 +5,7 @@
   const {button, caption, element, menu, percent, picture, remember, remembered, setUp, shared, signed, slider, tick,
     worker} = globalThis.mgtFace;
 
-  // ---- pictures of 28 x 28 that are moved ----------------------------------------------------------------------------
+  // ---- pictures of 28 x 28 that are moved --------------------------------------------------------------------------
 
   const inside = (x, y) => x >= 0 && y >= 0 && x < SIDE && y < SIDE;
   const pixels = (value) => Float32Array.from({length: SIDE * SIDE}, (_, k) => value(k % SIDE, Math.floor(k / SIDE)));
@@ -57,7 +57,7 @@
     return normalise(Array.from({length: SIDE}, (_, y) => Array.from(image.subarray(y * SIDE, (y + 1) * SIDE))));
   }
 
-  // ---- the sliders ---------------------------------------------------------------------------------------------------
+  // ---- the sliders -------------------------------------------------------------------------------------------------
 
   const steps = (from, to, by) => Array.from({length: Math.round((to - from) / by) + 1}, (_, k) => from + k * by);
   const sides = (unit, less, more) => (value) =>
@@ -77,7 +77,7 @@
   };
   const REST = Object.fromEntries(Object.entries(MOVES).map(([name, {rest}]) => [name, rest]));
 
-  // ---- the digits that are read along the slider ---------------------------------------------------------------------
+  // ---- the digits that are read along the slider -------------------------------------------------------------------
 
   function readings() {
     const list = element("div", {className: "mgt-readings", role: "img"});
@@ -95,7 +95,7 @@
     return {nodes: [list, scale], show};
   }
 
-  // ---- words ---------------------------------------------------------------------------------------------------------
+  // ---- words -------------------------------------------------------------------------------------------------------
 
   const ranked = (values) => [...values.keys()].sort((a, b) => values[b] - values[a]);  // the largest first
 
@@ -104,7 +104,8 @@
     let first = values.indexOf(rest), last = first;
     while (first > 0 && answers[first - 1] === usual) first--;
     while (last < values.length - 1 && answers[last + 1] === usual) last++;
-    if (answers[values.indexOf(rest)] !== usual) return `With this slider at ${label(rest)} it is no ${usual} any more.`;
+    const here = answers[values.indexOf(rest)];
+    if (here !== usual) return `With this slider at ${label(rest)} it is no ${usual} any more.`;
     if (first === 0 && last === values.length - 1) return `Along the whole slider it reads a ${usual}.`;
     const where = first === last ? `at ${label(rest)} alone` : `from ${label(values[first])} to ${label(values[last])}`;
     return `Along the slider it reads a ${usual} ${where}.`;
@@ -117,7 +118,7 @@
       (winner === usual ? "." : `; unmoved, as ${usual}.`);
   }
 
-  // ---- the figure ----------------------------------------------------------------------------------------------------
+  // ---- the figure --------------------------------------------------------------------------------------------------
 
   // The settings of the address: what is on no slider stays where it rests.
   function settingsFrom(state) {
@@ -153,7 +154,8 @@
       const numbers = (answer) => (logits ? answer.logits : answer.probabilities.map((part) => 100 * part));
       const found = swept.map((answer) => answer && numbers(answer));
       const ten = Array.from({length: 10}, (_, digit) => found.map((each) => (each ? each[digit] : NaN)));
-      const now = answers[values.indexOf(settings[along])], second = now !== null && now !== usual ? now : rival(answers);
+      const now = answers[values.indexOf(settings[along])];
+      const second = now !== null && now !== usual ? now : rival(answers);
       const dashed = second === null ? "" : `, the ${second} dashed`;
       const words = `Ten ${scale.value} against ${axis}, the ${usual} in blue${dashed}`;
       const range = logits ? tens(ten) : {low: 0, high: 100};
