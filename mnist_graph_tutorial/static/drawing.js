@@ -170,7 +170,7 @@ globalThis.mgtDrawing = (() => {
   }
 
   // A sheet and its test images; `start` ("7.0": the first image of a 7) lies there once the figure is seen. `named()`
-  // is the sample that lies there now, in the same form, for the page's address; `reset()` lays the first 7 there again.
+  // is the sample that lies there now, in the same form, for the page's address; `reset()` lays the first 7 again.
   const FIRST = "7.0";
   function easel({figure, pen, samples, start = FIRST, change}) {
     const laid = sheet({pen, change}), row = samplesFor(laid, samples);

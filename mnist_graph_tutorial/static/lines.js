@@ -27,8 +27,8 @@ globalThis.mgtLines = (() => {
   }
 
   // `show({lines, low, high, place, first, second, words})` draws ten arrays of numbers from `low` to `high`:
-  // `place(k)` is where point k lies, from 0 to 1; `first` and `second` are the digits in colour, or null. `mark(x)` draws an
-  // upright line there.
+  // `place(k)` is where point k lies, from 0 to 1; `first` and `second` are the digits in colour, or null.
+  // `mark(x)` draws an upright line there.
   function plot() {
     const curves = Array.from({length: 10}, () => drawn("path"));
     const zero = drawn("line", {x1: 0, x2: WIDE}), here = drawn("line", {class: "mgt-here", y1: 0, y2: HIGH});
