@@ -81,9 +81,14 @@ globalThis.mgtDrawing = (() => {
     return Array.from({length: SHEET}, (_, y) => row(y));
   }
 
+  // All sheets of the page: what was written on one may be copied to another. In JupyterLab each figure brings its own
+  // copy of this script, so the list is the page's.
+  const sheets = globalThis.mgtSheets ??= [];
+
   // A sheet for mouse, pen and finger. `change(image, sample, drawing)` is called in the next frame after each change:
   // with the 784 numbers (null where all is blank), with the sample that was laid there (null for a drawing), and
-  // with whether the pen is still down. `show(sample)` lays {image, name} there; Clear and Undo are buttons.
+  // with whether the pen is still down. `show(sample)` lays {image, name} there, `begin(sample)` without an entry for
+  // Undo; Clear, Undo and, once another sheet of the page was used, Copy are buttons.
   function sheet({pen, change}) {
     const past = [];  // what Undo goes back to
     let strokes = [], sample = null, pointer = null, due = 0;
@@ -102,13 +107,24 @@ globalThis.mgtDrawing = (() => {
     const set = (newStrokes, newSample) => {
       [strokes, sample, pointer] = [newStrokes, newSample, null];  // a stroke under way ends here
       update();
+      for (const each of sheets) each.offer();
     };
     const become = (newStrokes, newSample = null) => {
       past.push([strokes, sample]);
+      own.used = 1 + Math.max(...sheets.map((each) => each.used));
       set(newStrokes, newSample);
     };
     const clear = () => { if (sample || strokes.length) become([]); };
     const undo = () => { if (past.length) set(...past.pop()); };
+
+    const own = {used: 0, canvas, state: () => [strokes, sample], offer: () => { copy.hidden = !other(); }};
+    const isWritten = (each) => each.state()[0].length > 0 || each.state()[1] !== null;
+    const other = () => sheets.filter((each) => each !== own && each.used && each.canvas.isConnected && isWritten(each))
+      .sort((a, b) => b.used - a.used)[0];
+    const copy = button("Copy other sheet", () => { if (other()) become(...other().state()); },
+      "Copy what was last written on another sheet of this page");
+    sheets.push(own);
+    own.offer();
 
     const point = ({clientX, clientY}) => {
       const {left, top, width} = canvas.getBoundingClientRect();
@@ -136,22 +152,40 @@ globalThis.mgtDrawing = (() => {
 
     update();
     return {node: element("div", {className: "mgt-draw"}, canvas, hint), show: (laid) => become([], laid),
-      buttons: [button("Clear", clear), button("Undo", undo)], get sample() { return sample; }};
+      begin: (laid) => set([], laid), buttons: [button("Clear", clear), button("Undo", undo), copy],
+      get sample() { return sample; }, get written() { return isWritten(own); }};
   }
 
   // A row of ten buttons that lay test images on a sheet, again for another. `samples`: base64, digit by digit.
   function samplesFor(laid, samples) {
     const {bytes, PIXELS} = globalThis.mgtEngine, pixels = Float32Array.from(bytes(samples), (value) => value / 255);
     const each = pixels.length / 10 / PIXELS, image = (at) => pixels.subarray(at * PIXELS, (at + 1) * PIXELS);
-    const take = (digit) => {
-      const k = laid.sample?.digit === digit ? (laid.sample.k + 1) % each : 0;
-      laid.show({digit, k, image: image(digit * each + k), name: `test image ${k + 1} of ${each} of a ${digit}`});
-    };
+    const sampleOf = (digit, k) =>
+      ({digit, k, image: image(digit * each + k), name: `test image ${k + 1} of ${each} of a ${digit}`});
+    const take = (digit) => laid.show(sampleOf(digit, laid.sample?.digit === digit ? (laid.sample.k + 1) % each : 0));
     const digits = Array.from({length: 10}, (_, digit) => button(digit, () => take(digit), `Test image of a ${digit}`));
     const node = element("div", {className: "mgt-samples", role: "group", ariaLabel: "Test images"},
       element("span", {textContent: "or take a test image, again for another:"}), ...digits);
-    return {node, take, image};
+    return {node, take, image, sampleOf, each};
   }
 
-  return {normalise, sheet, samplesFor};
+  // A sheet and its test images; `start` ("7.0": the first image of a 7) lies there once the figure is seen. `named()`
+  // is the sample that lies there now, in the same form, for the page's address; `reset()` lays the first 7 again.
+  const FIRST = "7.0";
+  function easel({figure, pen, samples, start = FIRST, change}) {
+    const laid = sheet({pen, change}), row = samplesFor(laid, samples);
+    const begin = (text) => {
+      const [digit, k] = (/^\d\.\d$/.test(text) ? text : FIRST).split(".").map(Number);
+      laid.begin(row.sampleOf(digit, k < row.each ? k : 0));
+    };
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.at(-1).isIntersecting) return;
+      observer.disconnect();
+      if (!laid.written) begin(start);
+    }).observe(figure);
+    return {sheet: laid.node, tools: laid.buttons, samples: row.node, reset: () => begin(FIRST),
+      named: () => (laid.sample ? `${laid.sample.digit}.${laid.sample.k}` : "")};
+  }
+
+  return {normalise, sheet, samplesFor, easel};
 })();
