@@ -314,9 +314,9 @@ def test_result_of_a_chapter_is_seen_at_once(chapter, chromium, pages):
         first = page.locator("article .output").locator("img, svg, canvas").locator("visible=true").first
         assert first.bounding_box()["y"] < 900 * SCREENS[chapter]
 
-def test_why_a_graph_is_told_within_four_screens(chromium, pages):
+def test_why_a_graph_is_told_within_four_screens_and_a_half(chromium, pages):
     with visit(chromium, (pages / "graph_basics.html").as_uri(), width=1280) as page:
-        assert page.locator("#why-a-graph").bounding_box()["y"] < 4 * 900
+        assert page.locator("#why-a-graph").bounding_box()["y"] < 4.5 * 900  # a graph that runs stands before it
 
 def test_there_is_a_widget_in_every_chapter_that_promises_one():
     promised = "graph_basics", "matrix_inverse", "mnist_net", "fingerprints", "ideal_images", "draw_a_digit"
