@@ -7,7 +7,7 @@ __all__ = ['whole', 'positive', 'not_negative', 'one_of', 'digest', 'check_place
            'read_arrays', 'silent_stderr']
 
 # %% ../nbs/11_checks.ipynb #e2d16d87
-import contextlib, hashlib, math, numbers, os
+import contextlib, hashlib, math, numbers, os, threading
 from pathlib import Path
 import numpy as np
 
@@ -94,13 +94,16 @@ def read_arrays(path) -> dict:
             raise ValueError(f"{path}: not a NumPy archive of weights, or a damaged one") from None
 
 # %% ../nbs/11_checks.ipynb #1337c32b
+_SILENCE = threading.RLock()  # two at once would each put back what the other had put there
+
 @contextlib.contextmanager
 def silent_stderr():
     "Send what is written to file descriptor 2, by C++ or by new processes, to nowhere."
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try: yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _SILENCE:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try: yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)

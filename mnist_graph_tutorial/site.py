@@ -53,7 +53,7 @@ def post_render(
         text = once_a_page(without_strangers(page.read_text("utf-8")))
         text = text.replace(f'href="{home}', 'href="./')
         text = re.sub(
-            r'<meta (?:property="og|name="twitter):(?:image|card)[^>]*>',
+            r'<meta (?:property="og|name="twitter):(?:image|card)[^>]*>|<link rel="icon"[^>]*>',
             "",
             text.replace(policy, ""),
         )

@@ -95,8 +95,8 @@ def test_the_front_page_opens_with_the_pad_and_has_five_pictures(soups):
     pictures = [picture for picture in soup.select("figure img.mgt-figure") if not picture.find_parent(class_="mgt-pad")]
     assert len(pictures) == 4  # with the graph that can be stepped through: five
     assert all(picture.find_parent("figure").find("figcaption").get_text(strip=True) for picture in pictures)
-    order = [node.get("class", [""])[0] for node in soup.select(".mgt-pad, h2, .mgt-steps, figure")]
-    assert order[0] == "mgt-pad"
+    order = [" ".join(node.get("class", [""])) for node in soup.select(".mgt-pad, h2, .mgt-steps, figure")]
+    assert "mgt-pad" in order[0]
     links = {link["href"] for link in soup.find_all("a")}
     assert {f"{bare_name(path)}.html" for path in notebooks() if path.name[:2] < "08" and path.stem != "index"} <= links
     assert ["import" in code.get_text() for code in soup.select("pre.code")].count(True) == 1  # what is drawn here hides its code
@@ -123,7 +123,7 @@ def test_readme_says_the_commands_early_and_the_rest_later():
 
 def test_the_picture_of_readme_is_the_one_that_was_computed():
     alt, png = readme_picture()
-    assert (project() / "README.png").read_bytes() == png and len(png) < 60e3 and len(alt.split()) > 10
+    assert (project() / "README.png").read_bytes() == png and len(png) < 90e3 and len(alt.split()) > 10
     with Image.open(io.BytesIO(png)) as picture: assert picture.width > 600
 
 def test_badges_lead_to_what_is_there_and_stand_in_readme_alone(soups):

@@ -88,7 +88,7 @@ def test_the_card_has_the_size_it_is_said_to_have(pages):
 def test_pages_are_light(pages):
     weights = {page: len(gzip.compress((pages / page).read_bytes())) for page in PAGES}
     assert {page: weight for page, weight in weights.items() if weight > 1.2e6} == {}
-    assert sum(path.stat().st_size for path in pages.iterdir()) < 19e6  # with the notebooks, pictures and all
+    assert sum(path.stat().st_size for path in pages.iterdir()) < 26e6  # with the notebooks, pictures and all
 
 @each_page
 def test_no_markup_is_left_raw(page, soups):
@@ -184,7 +184,7 @@ def test_what_quarto_loads_from_elsewhere_is_taken_out(tmp_path):
     page = (tmp_path / "device.html").read_text()
     soup = BeautifulSoup(page, "html.parser")
     assert [node.get("src") for node in soup.find_all("script")] == ["site_libs/quarto-nav/quarto-nav.js", None]
-    assert [node["href"] for node in soup.find_all("link")] == ["./device.html", "https://example.org/page.html", "site_libs/bootstrap/bootstrap.min.css"]
+    assert [node["href"] for node in soup.find_all("link", rel=lambda rel: rel != "icon")] == ["./device.html", "https://example.org/page.html", "site_libs/bootstrap/bootstrap.min.css"]
     assert "googleapis" not in page and "body { margin: 0 }" in page and 'const kept = "https://example.org"' in page
     assert soup.find("a", href="https://www.tensorflow.org/")
     policy = soup.head.find("meta", attrs={"http-equiv": "Content-Security-Policy"})

@@ -109,7 +109,7 @@ globalThis.mgtFace = (() => {
       const context = canvas.getContext("2d"), pixels = context.createImageData(width, height);
       values?.forEach((value, k) => pixels.data.set(colours(value), 4 * k));
       context.putImageData(pixels, 0, 0);
-      canvas.ariaLabel = words;
+      canvas.ariaLabel = words || "nothing yet";
     };
     paint(null, name);
     return {node: element("figure", {className: "mgt-view"}, canvas, text), canvas, text, paint};

@@ -147,7 +147,8 @@
   }
 
   function plots() {
-    const losses = element("div", {role: "img"}), right = element("div", {role: "img"});
+    const empty = {role: "img", ariaLabel: "Nothing yet"};
+    const losses = element("div", empty), right = element("div", empty);
     const key = (kind, words) => element("span", {className: `mgt-key mgt-${kind}`, textContent: words});
     const legend = element("p", {className: "mgt-legend"}, key("batch", "one batch"),
       key("taught", "training images, mean over the epoch"), key("held", "held-out images, after the epoch"));
