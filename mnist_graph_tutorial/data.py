@@ -104,7 +104,8 @@ def one_hot(labels: np.ndarray) -> np.ndarray:  # (n,) digits -> (n, 10) float32
 def check_all_digits(labels):
     "`ValueError` where a digit has no image."
     missing = sorted(set(range(10)) - set(np.asarray(labels).tolist()))
-    if missing: raise ValueError(f"no image of {', '.join(map(str, missing))}; a mean needs one")
+    if missing: raise ValueError(f"no image of {', '.join(map(str, missing))}; "
+                                 "a mean needs at least one")
 
 # %% ../nbs/12_data.ipynb #a376e1ef
 def _find_file(directory: Path, name: str) -> Path:

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 # %% ../nbs/04_fingerprints.ipynb #13d46b8f
 from typing import NamedTuple
-from .data import Split, check_split
+from .data import Split, check_all_digits, check_split
 from .decision_figure import draw_reading
 from .fingerprint_panels import draw_panels, top_of
 from .mnist_net import MnistNet, Weights, hidden_layer, output_layer
@@ -69,13 +69,6 @@ def _checked(images) -> np.ndarray:  # (n, 784) float32
     no_labels = np.zeros(len(images) if images.ndim else 0, np.int32)
     return check_split((images, no_labels)).images
 
-def _check_all_digits(labels):
-    "`ValueError` where a digit has no image."
-    missing = sorted(set(range(10)) - set(labels.tolist()))
-    if missing:
-        named = ", ".join(map(str, missing))
-        raise ValueError(f"no image of {named}; a mean fingerprint needs at least one")
-
 # %% ../nbs/04_fingerprints.ipynb #1c414c82
 def fingerprints(
     net: MnistNet,
@@ -83,7 +76,7 @@ def fingerprints(
 ) -> Fingerprints:
     "Fingerprints of a split; `ValueError` where it is no split or lacks a digit."
     images, labels = check_split(split)
-    _check_all_digits(labels)
+    check_all_digits(labels)
     vectors, means = vectors_and_means(net.weights, images, labels)
     by_digit = [vectors.numpy()[labels == digit] for digit in range(10)]
     return Fingerprints(by_digit, means.numpy(), net.weights)

@@ -12,7 +12,7 @@ import functools
 from typing import NamedTuple
 import numpy as np
 from .checks import not_negative, one_of, positive, whole
-from .data import Split, check_split
+from .data import Split, check_all_digits, check_split
 from .device import compiled
 from .mnist_net import MnistNet, Weights, binary_cross_entropy
 import tensorflow as tf
@@ -23,9 +23,7 @@ def mean_images(
 ) -> np.ndarray:  # (10, 784), in [0, 1]
     "The mean image of each digit; `ValueError` where a digit has no image."
     images, labels = check_split(split)
-    missing = sorted(set(range(10)) - set(np.asarray(labels).tolist()))
-    named = ", ".join(map(str, missing))
-    if missing: raise ValueError(f"no image of {named}; a mean needs at least one")
+    check_all_digits(labels)
     return np.stack([images[labels == digit].mean(axis=0) for digit in range(10)])
 
 # %% ../nbs/05_ideal_images.ipynb #8deab6a4

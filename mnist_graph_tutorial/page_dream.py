@@ -8,8 +8,9 @@ __all__ = ['nudged', 'Dream']
 # %% ../nbs/60_page_dream.ipynb #2df92b75
 import numpy as np
 from .contact_sheets import sheet
-from .data import Split, check_split
-from .digit_pad import pen_width, probabilities, telling_samples
+from .data import Split
+from .digit_pad import check_samples, pen_width, probabilities
+from .digit_pad import telling_samples
 from .explore import figure_html
 from .page_engine import packed_images, packed_net, widget
 
@@ -51,9 +52,7 @@ class Dream:
         second,          # another network, which is asked what it reads in the image
         samples: Split,  # to take test images from
     ):
-        self.net, self.second, self.samples = net, second, check_split(samples)
-        if np.bincount(self.samples.labels, minlength=10).min() < 3:
-            raise ValueError("three samples of every digit are needed")
+        self.net, self.second, self.samples = net, second, check_samples(samples)
 
     def __repr__(self): return f"Dream of {'-'.join(map(str, (*self.net.w1.shape, 10)))}"
 

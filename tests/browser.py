@@ -71,6 +71,12 @@ def axe_findings(page, axe: str, within: str="body") -> list[str]:
     return [f"{finding['id']} ({finding['impact']}): {node['html'][:120]} {node['failureSummary']}" for finding in found
             if tags(finding) or finding["impact"] in ("serious", "critical") for node in finding["nodes"]]
 
+def still_text(chromium, url: str, figure: str) -> str:
+    "The alternative text of the picture that stands where a figure's scripts may not run; the figure says how to get more."
+    with visit(chromium, url, java_script_enabled=False) as page:
+        assert "allow JavaScript" in page.locator(figure).inner_text()
+        return page.locator(f"{figure} img").get_attribute("alt")
+
 def picture(page, selector: str) -> tuple:
     "What an image shows: its source and its alternative text."
     return tuple(page.locator(selector).evaluate("image => [image.src, image.alt]"))

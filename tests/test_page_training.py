@@ -3,7 +3,7 @@ import os, re
 from pathlib import Path
 import numpy as np
 import pytest
-from browser import axe_findings, page_file, visit
+from browser import axe_findings, page_file, still_text, visit
 from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.page_training import TrainHere
 
@@ -182,8 +182,7 @@ def test_less_motion_draws_after_an_epoch(chromium, digits):
         assert dots == 2 and says(page).startswith("After 1 epoch:")
 
 def test_without_script_it_is_a_picture(chromium, digits):
-    with visit(chromium, digits, java_script_enabled=False) as page:
-        assert "in five epochs" in page.locator(".mgt-train img").get_attribute("alt") and "allow JavaScript" in page.locator(".mgt-train").inner_text()
+    assert "in five epochs" in still_text(chromium, digits, ".mgt-train")
 
 # ---- the address -----------------------------------------------------------------------------------------------------
 
