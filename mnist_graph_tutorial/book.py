@@ -63,7 +63,7 @@ def settle_device(device: str) -> str:
     use_device(device)
     return describe_device()
 
-# %% ../nbs/44_book.ipynb #00eed098
+# %% ../nbs/44_book.ipynb #391ba3c8
 def run(
     data: str="auto",  # "auto", "mnist", "digits" or a directory with MNIST's four files
     *,
@@ -104,16 +104,18 @@ def run(
 
 def earlier(out: Path) -> dict:
     "Notebooks that another run has left, unless they are damaged or their code has changed since."
-
-    def code(path):
-        try:
-            return [
-                cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"
-            ]
-        except (ValueError, nbformat.ValidationError):
-            return None
     there = [(path, out / path.name) for path in notebooks() if (out / path.name).is_file()]
-    return {path: copy for path, copy in there if code(path) == code(copy)}
+    return {path: copy for path, copy in there if _code(copy) == _code(path) and _has_run(copy)}
+
+def _code(path) -> list[str] | None:
+    "The code of a notebook's cells; `None` where it cannot be read."
+    try: nb = nbformat.read(path, 4)
+    except (ValueError, nbformat.ValidationError): return None
+    return [cell.source for cell in nb.cells if cell.cell_type == "code"]
+
+def _has_run(path) -> bool:
+    "Whether any cell of a notebook shows something."
+    return any(cell.get("outputs") for cell in nbformat.read(path, 4).cells)
 
 # %% ../nbs/44_book.ipynb #9c7be1a1
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

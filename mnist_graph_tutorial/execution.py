@@ -23,9 +23,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbdev.clean import clean_nb
 
-# %% ../nbs/15_execution.ipynb #8eb40b15
+# %% ../nbs/15_execution.ipynb #baccda0b
 from .checks import silent_stderr
-from .manuscript import FOLDS, bare_name, project
+from .manuscript import FOLDS, ONCE, bare_name, is_static, project
 
 # %% ../nbs/15_execution.ipynb #7774d9fd
 def environment(
@@ -242,15 +242,16 @@ def _last_words(log) -> str:
     log.seek(0)
     return "\n".join(log.read().decode(errors="replace").splitlines()[-5:])
 
-# %% ../nbs/15_execution.ipynb #38d11d91
+# %% ../nbs/15_execution.ipynb #74149c24
 DEBRIS = re.compile(r"^(?:[IWEF]\d{4} |WARNING: All log messages before absl|\[IPKernelApp\]|\s*$)")
 
 def cleaned(nb) -> dict:
     "A notebook with its outputs as the repository keeps them."
-    nb = json.loads(nbformat.writes(nb, version=4))
+    nb, seen = json.loads(nbformat.writes(nb, version=4)), set()
     for cell in nb["cells"]:
         if cell["cell_type"] != "code": continue
         cell["outputs"] = [out for out in map(clean_output, cell["outputs"]) if out]
+        for out in cell["outputs"]: _leave_out_code(out.get("data", {}), seen)
         is_folded = any(marked("".join(cell["source"]), name) for name in FOLDS)
         cell["metadata"] = {"jupyter": {"source_hidden": True}} if is_folded else {}
     clean_nb(nb, allowed_cell_metadata_keys=["jupyter"])
@@ -262,3 +263,14 @@ def clean_output(output: dict) -> dict | None:
     if output.get("name") == "stderr":
         output["text"] = [line for line in output["text"] if not DEBRIS.match(line)]
     return output if output.get("text", True) else None
+
+def _leave_out_code(data: dict, seen: set):
+    "What pages have once: files of `static/` by their names, anything else in the first copy."
+    def lighter(found):
+        if is_static(found["key"]): return found["open"] + found["close"]
+        if found["key"] in seen: return ""
+        seen.add(found["key"])
+        return found[0]
+    if "text/html" in data:
+        page = ONCE.sub(lighter, "".join(data["text/html"]))
+        data["text/html"] = page.splitlines(keepends=True)

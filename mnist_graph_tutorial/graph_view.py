@@ -132,7 +132,7 @@ class GraphView:
         body = _drawings(self.nodes, repr(self)) + _list(self.nodes)
         return _figure("mgt-graph", body + _parts(self, 200)[0])
 
-# %% ../nbs/28_graph_view.ipynb #bdfceeda
+# %% ../nbs/28_graph_view.ipynb #e3ca1b51
 class GraphSteps:
     "A graph with the values of its nodes, to be stepped through. It displays itself in a notebook."
     def __init__(self, view: GraphView):
@@ -163,9 +163,8 @@ class GraphSteps:
     def _repr_html_(self) -> str:
         words = [node._replace(value="") for node in self.nodes]
         drawn = _drawings(as_drawn(self.nodes), repr(self)) + _list(words)
-        still = f'<div class="mgt-graph">{drawn}{_parts(self.view, 200)[0]}</div>'
-        return interactive("steps", self._data(), still, scripts=["graph"],
-                           styles=["graph"])
+        still = _figure("mgt-graph", drawn + _parts(self.view, 200)[0])
+        return interactive("steps", self._data(), still, scripts=["graph"])
 
 # %% ../nbs/28_graph_view.ipynb #bb782c9a
 def _bound(fn, name: str, inputs) -> tuple:  # positional ones, and those by name

@@ -7,8 +7,8 @@ __all__ = ['STATIC', 'LINE', 'FORMS', 'POLICY', 'SEARCH', 'page_link', 'mathml',
            'split_directions', 'output_html', 'Page', 'read_page', 'unique_anchors', 'sections', 'template', 'render',
            'search_index']
 
-# %% ../nbs/42_plain_pages.ipynb #9ece36fd
-import base64, contextlib, html, json, re, shutil
+# %% ../nbs/42_plain_pages.ipynb #8885397e
+import base64, contextlib, html, json, re
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +20,11 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbdev.config import get_config
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
+from .checks import put
 from .card import card_tags, write_card
 from .explore import Progress
 from .manuscript import anchor, bare_name, notebook_links, notebooks
-from .manuscript import once_a_page, processed, project
+from .manuscript import once_a_page, processed, project, without_outputs
 import mnist_graph_tutorial
 
 # %% ../nbs/42_plain_pages.ipynb #08c8a707
@@ -36,7 +37,7 @@ def page_link(url: str) -> str:
     url = url.removeprefix(f"{settings.doc_host}{settings.doc_baseurl}/")
     return re.sub(r"^(?:\d+_)?(\w+)\.ipynb(?=#|$)", r"\1.html", url)
 
-# %% ../nbs/42_plain_pages.ipynb #6a8dc7cd
+# %% ../nbs/42_plain_pages.ipynb #061763e0
 def mathml(formula: str, display: str) -> str:  # display: "inline" or "block"
     "A LaTeX formula as MathML; `ValueError` says which formula cannot be read."
     try:
@@ -68,7 +69,10 @@ def _code_html(code: str, language: str="python") -> str:
     "Code in colours, or plain where the language has none."
     try: inner = pygments.highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
     except pygments.util.ClassNotFound: inner = html.escape(code)
+    inner = _PLAIN.sub(r"\1", inner)
     return f'<pre class="code"><code>{inner}</code></pre>'
+
+_PLAIN = re.compile(r'<span class="(?:n|nb|nn|nx|nv|p|o|w|bp|vm)">([^<]*)</span>')  # have no colour
 
 # %% ../nbs/42_plain_pages.ipynb #630d79e2
 class PageText(IPythonRenderer):
@@ -209,7 +213,7 @@ def template() -> jinja2.Template:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     ).get_template("page.html")
 
-# %% ../nbs/42_plain_pages.ipynb #a3b2d5ee
+# %% ../nbs/42_plain_pages.ipynb #9c5483dc
 def render(
     out,  # directory to write to; made where it is not there
     executed=None,  # {notebook: its executed copy}; the others are shown as saved
@@ -247,7 +251,8 @@ def _write_pages(out, pages):
             page=page, before=before, after=after, links=notebook_links(page.path), **common
         )
         (out / page.file).write_text(text, "utf-8")
-        if page.path.parent.resolve() != out.resolve(): shutil.copy(page.path, out)
+        if page.path.parent.resolve() != out.resolve():
+            put(out / page.path.name, without_outputs(page.path))
     (out / "search.html").write_text(
         template().render(page=_search_page(pages), index=search_index(pages), **common), "utf-8"
     )

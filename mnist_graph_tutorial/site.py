@@ -5,15 +5,16 @@
 # %% auto #0
 __all__ = ['QUARTO_POLICY', 'ELSEWHERE', 'DIRECTORIES', 'without_strangers', 'post_render', 'build_site']
 
-# %% ../nbs/43_site.ipynb #f982abb9
+# %% ../nbs/43_site.ipynb #78c2cdff
 import contextlib, functools, os, re, shutil, webbrowser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 import nbdev.quarto
 from nbdev.config import get_config
+from .checks import put
 from .card import card_tags, write_card
 from .manuscript import bare_name, notebook_links, notebooks
-from .manuscript import once_a_page, project
+from .manuscript import once_a_page, project, without_outputs
 from .plain_pages import formula_style, render
 
 # %% ../nbs/43_site.ipynb #25c3d4b3
@@ -38,7 +39,7 @@ def without_strangers(page: str) -> str:
         page,
     )
 
-# %% ../nbs/43_site.ipynb #9ba37264
+# %% ../nbs/43_site.ipynb #1b11541c
 def post_render(
     site,  # directory of rendered pages
 ):
@@ -71,7 +72,7 @@ def _home() -> str:
 
 def _with_links(text: str, notebook: Path, links: dict, directory: Path) -> str:
     "Links to download and to run the notebook, below the title of a page."
-    shutil.copy(notebook, directory)
+    put(directory / notebook.name, without_outputs(notebook))
     first = list(links.items())[:2]  # Quarto itself writes the links to edit and to report
     line = " · ".join(
         f'<a href="{url}"{" download" if "/" not in url else ""}>{label}</a>'

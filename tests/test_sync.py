@@ -79,3 +79,9 @@ def test_import_without_what_only_some_need(module):
 
 @pytest.mark.parametrize("module", ["execution", "book", "graph_layers", "manuscript", "plain_pages", "card"])
 def test_import_without_tensorflow(module): assert imported_by(module) & {"tensorflow", "keras", "sklearn"} == set()
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_saved_outputs_hold_no_copy_of_a_script_or_style_sheet(notebook):
+    outputs = [output for cell in json.loads(notebook.read_text())["cells"] for output in cell.get("outputs", [])]
+    held = re.findall(r'data-once="([^"]+\.(?:js|css))">(?!</)', "".join("".join(out.get("data", {}).get("text/html", [])) for out in outputs))
+    assert held == []

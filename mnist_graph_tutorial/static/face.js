@@ -202,14 +202,20 @@ globalThis.mgtFace = (() => {
     return parsed.get(key);
   }
 
-  // Sets up each figure of a kind once; its still makes way for the face that `build(figure, data)` returns.
+  // Sets up each figure of a kind once; its still makes way for the face that `build(figure, data)` returns. Where the
+  // page has one copy of the script, figures may follow that are not read yet.
   function setUp(name, build) {
-    for (const figure of document.querySelectorAll(`.mgt-${name}:not([data-ready])`)) {
-      figure.dataset.ready = "true";
-      const data = JSON.parse(figure.querySelector("script.mgt-data").textContent);
-      const still = figure.querySelector(".mgt-still"), face = build(figure, data);
-      still.replaceWith(face);
-    }
+    const each = () => {
+      for (const figure of document.querySelectorAll(`.mgt-${name}:not([data-ready])`)) {
+        const data = figure.querySelector("script.mgt-data");
+        if (!data) continue;  // the end of the figure is still to be read
+        figure.dataset.ready = "true";
+        const still = figure.querySelector(".mgt-still"), face = build(figure, JSON.parse(data.textContent));
+        still.replaceWith(face);
+      }
+    };
+    each();
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", each);
   }
 
   return {element, svg, button, row, slider, menu, tick, calm, signed, percent, rounded, caption, picture, ink, between,
