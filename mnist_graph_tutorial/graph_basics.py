@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['repeat']
 
-# %% ../nbs/01_graph_basics.ipynb #7725ba0e
+# %% ../nbs/01_graph_basics.ipynb #81de3895
 from .device import compiled, traces
 from .graph_view import graph_of
 import numpy as np
