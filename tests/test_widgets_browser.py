@@ -283,6 +283,97 @@ def test_finger_writes_and_does_not_scroll(chromium, pad):
         session.send("Input.dispatchTouchEvent", dict(type="touchEnd", touchPoints=[]))
         assert verdict(page) != NOTHING and page.evaluate("scrollY") == before
 
+# Pointer events of any kind on the pad: [type, place in shares of the side, pointer, kind, more], after which the events are
+# fired one by one; says for each whether its default was prevented.
+FIRE = """([selector, events]) => {
+  const canvas = document.querySelector(selector), {left, top, width} = canvas.getBoundingClientRect();
+  canvas.setPointerCapture = () => {};      // no such pointer exists
+  return events.map(([type, [x, y], pointerId, pointerType, more]) => {
+    const Kind = type === "contextmenu" ? MouseEvent : PointerEvent;
+    const place = {clientX: left + x * width, clientY: top + y * width};
+    const event = new Kind(type, {bubbles: true, cancelable: true, pointerId, pointerType, button: 0, buttons: 1, ...place, ...more});
+    event.getCoalescedEvents = () => (more?.none ? [] : [event]);
+    return !canvas.dispatchEvent(event);
+  });
+}"""
+
+def fire(page, *events) -> list[bool]:
+    "Fire pointer events on the first pad; whether each was prevented from its default."
+    events = [[kind, at, pointer, device, (more or [{}])[0]] for kind, at, pointer, device, *more in events]
+    return page.evaluate(FIRE, [".mgt-pad .mgt-draw canvas", events])
+
+def bar(pointer, device, x=.5, **more):
+    "The events of a stroke from top to bottom, lifted at the end."
+    return [(kind, (x, y), pointer, device, more) for kind, y in (("pointerdown", .2), ("pointermove", .5), ("pointermove", .8), ("pointerup", .8))]
+
+def inked(page) -> int:
+    "The ink on the first pad, after the next frame."
+    verdict(page)
+    return ink(page, ".mgt-draw canvas")
+
+def test_a_stroke_whose_events_come_without_a_list_is_kept(chromium, pad):
+    with visit(chromium, pad) as page:
+        fire(page, *bar(1, "touch"))
+        whole = inked(page)
+        page.locator(PAD).get_by_role("button", name="Clear").click()
+        fire(page, *bar(1, "touch", none=True))
+        assert inked(page) == whole > 0
+
+def test_a_second_pointer_draws_nothing_while_the_first_is_down(chromium, pad):
+    with visit(chromium, pad) as page:
+        fire(page, *bar(1, "pen"))
+        alone = inked(page)
+        page.locator(PAD).get_by_role("button", name="Clear").click()
+        down, *others = bar(1, "pen")
+        fire(page, down, *bar(2, "touch", x=.8), *others)
+        assert inked(page) == alone
+
+def test_a_pen_takes_the_pad_from_a_resting_hand(chromium, pad):
+    "The hand's mark goes; when it moves on or is lifted, nothing comes of it."
+    with visit(chromium, pad) as page:
+        fire(page, *bar(1, "pen"))
+        alone = inked(page)
+        page.locator(PAD).get_by_role("button", name="Clear").click()
+        down, move, *_, lift = bar(2, "touch", x=.8)
+        fire(page, down, move, *bar(1, "pen"), move, lift)
+        assert inked(page) == alone
+        page.locator(PAD).get_by_role("button", name="Undo").click()
+        assert inked(page) == 0
+        down, *others = bar(2, "touch", x=.8)
+        fire(page, down, *bar(3, "touch"), *others)                 # one finger takes it not from another
+        assert inked(page) == alone
+        page.locator(PAD).get_by_role("button", name="Undo").click()
+        assert inked(page) == 0
+
+def test_the_right_button_draws_nothing_and_opens_no_menu_in_mid_stroke(chromium, pad):
+    with visit(chromium, pad) as page:
+        assert fire(page, ("contextmenu", (.5, .5), 0, "")) == [False]      # the menu of a picture that nobody draws on
+        fire(page, *bar(1, "mouse", button=2, buttons=2))
+        assert inked(page) == 0
+        down, move, *_ = bar(1, "mouse")
+        assert fire(page, down, move, ("contextmenu", (.5, .5), 0, ""))[2]
+        half = inked(page)
+        right = [("pointermove", (.9, y), 1, "mouse", dict(buttons=2)) for y in (.5, .8)]     # the left one is up
+        fire(page, *right, ("pointerup", (.9, .8), 1, "mouse", dict(buttons=0)))
+        assert inked(page) == half > 0
+
+@pytest.mark.parametrize("keys", ["Control+z", "Meta+z"])
+def test_ctrl_z_is_undo_where_the_pad_has_the_focus(chromium, pad, keys):
+    with visit(chromium, pad) as page:
+        write(page, STROKES[4])
+        two = inked(page)
+        page.keyboard.press(keys)                                   # writing has given it the focus
+        one = inked(page)
+        assert 0 < one < two
+        page.keyboard.press(keys.replace("+z", "+Shift+z"))         # would be Redo
+        assert inked(page) == one
+        page.locator(".mgt-pad >> nth=1").get_by_role("button", name="Clear").focus()
+        page.keyboard.press(keys)
+        assert inked(page) == one
+        page.locator(PAD).get_by_role("button", name="Clear").focus()
+        page.keyboard.press(keys)
+        assert inked(page) == 0
+
 def test_test_images_by_keyboard(chromium, pad, reader):
     data, net = reader
     with visit(chromium, pad) as page:

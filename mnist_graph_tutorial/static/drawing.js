@@ -85,14 +85,25 @@ globalThis.mgtDrawing = (() => {
   // copy of this script, so the list is the page's.
   const sheets = globalThis.mgtSheets ??= [];
 
+  const TIP = 1;                 // the bit of a left button, of a finger and of a pen's tip in `buttons`
+  const isUndo = ({key, ctrlKey, metaKey, shiftKey, altKey}) =>
+    key.toLowerCase() === "z" && (ctrlKey || metaKey) && !shiftKey && !altKey;
+  // What the pointer passed since the last event; some browsers give an empty list.
+  const passed = (event) => {
+    const events = event.getCoalescedEvents?.() ?? [];
+    return events.length ? events : [event];
+  };
+
   // A sheet for mouse, pen and finger. `change(image, sample, drawing)` is called in the next frame after each change:
   // with the 784 numbers (null where all is blank), with the sample that was laid there (null for a drawing), and
   // with whether the pen is still down. `show(sample)` lays {image, name} there, `begin(sample)` without an entry for
-  // Undo; Clear, Undo and, once another sheet of the page was used, Copy are buttons.
-  function sheet({pen, change}) {
+  // Undo; Clear, Undo and, once another sheet of the page was used, Copy are buttons. Ctrl+Z anywhere in the figure is
+  // Undo.
+  function sheet({figure, pen, change}) {
     const past = [];  // what Undo goes back to
-    let strokes = [], sample = null, pointer = null, due = 0;
-    const canvas = element("canvas", {width: 4 * SHEET, height: 4 * SHEET, role: "img"});
+    let strokes = [], sample = null, pointer = null, due = 0;  // `pointer`: the event that began the stroke under way
+    const canvas = element("canvas", {width: 4 * SHEET, height: 4 * SHEET, role: "img", tabIndex: -1});
+    canvas.dataset.lmSuppressShortcuts = "true";
     const hint = element("span", {className: "mgt-hint", textContent: "Write a digit here"});
 
     const frame = () => {
@@ -130,23 +141,35 @@ globalThis.mgtDrawing = (() => {
       const {left, top, width} = canvas.getBoundingClientRect();
       return [(clientX - left) * SHEET / width, (clientY - top) * SHEET / width];
     };
-    canvas.addEventListener("pointerdown", (event) => {
-      if (pointer !== null || event.button !== 0) return;
-      event.preventDefault();
-      become([...strokes, [point(event)]]);
-      pointer = event.pointerId;
-      canvas.setPointerCapture(pointer);
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      if (event.pointerId !== pointer) return;
-      strokes.at(-1).push(...(event.getCoalescedEvents?.() ?? [event]).map(point));
-      update();
-    });
+    const isOwn = (event) => event.pointerId === pointer?.pointerId;
     const lift = (event) => {
-      if (event.pointerId !== pointer) return;
+      if (!isOwn(event)) return;
       pointer = null;
       update();
     };
+    // One pointer writes at a time. A pen takes the sheet from a finger, which was the resting hand: its mark goes.
+    const isFree = ({pointerType}) => pointer === null || (pointerType === "pen" && pointer.pointerType === "touch");
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !isFree(event)) return;
+      event.preventDefault();
+      canvas.focus({preventScroll: true});
+      if (pointer) undo();
+      become([...strokes, [point(event)]]);
+      pointer = event;
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!isOwn(event)) return;
+      if (!(event.buttons & TIP)) return lift(event);  // another button is still held
+      strokes.at(-1).push(...passed(event).map(point));
+      update();
+    });
+    canvas.addEventListener("contextmenu", (event) => { if (pointer) event.preventDefault(); });
+    figure.addEventListener("keydown", (event) => {
+      if (!isUndo(event)) return;
+      event.preventDefault();
+      undo();
+    });
     canvas.addEventListener("pointerup", lift);
     canvas.addEventListener("pointercancel", lift);
 
@@ -173,7 +196,7 @@ globalThis.mgtDrawing = (() => {
   // is the sample that lies there now, in the same form, for the page's address; `reset()` lays the first 7 again.
   const FIRST = "7.0";
   function easel({figure, pen, samples, start = FIRST, change}) {
-    const laid = sheet({pen, change}), row = samplesFor(laid, samples);
+    const laid = sheet({figure, pen, change}), row = samplesFor(laid, samples);
     const begin = (text) => {
       const [digit, k] = (/^\d\.\d$/.test(text) ? text : FIRST).split(".").map(Number);
       laid.begin(row.sampleOf(digit, k < row.each ? k : 0));

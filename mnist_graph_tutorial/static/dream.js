@@ -215,7 +215,7 @@
       show();
     };
 
-    const laid = sheet({pen: data.pen, change: (image, sample) => {
+    const laid = sheet({figure, pen: data.pen, change: (image, sample) => {
       drawn = {image, sample};
       if (settings.start !== "sheet") return;
       save();

@@ -117,7 +117,7 @@
       verdict.ariaBusy = String(drawing);  // a screen reader waits until the pen is lifted
     }
 
-    const laid = sheet({pen: data.pen, change}), samples = samplesFor(laid, shared(data.samples));
+    const laid = sheet({figure, pen: data.pen, change}), samples = samplesFor(laid, shared(data.samples));
     figure.pad = {read: (image) => read(net, image), normalise};
     return element("div", {className: "mgt-face"}, laid.node, verdict,
       element("div", {className: "mgt-views"}, seen.node, ...(pictures ? [ideal.node] : [])),

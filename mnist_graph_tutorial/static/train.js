@@ -225,14 +225,14 @@
   }
 
   // A sheet to draw on, and what the network makes of it. `now()` is {run, images}, null where there are none yet.
-  function reading(pen, now) {
+  function reading(figure, pen, now) {
     const answer = answers();
     let drawn = {image: null, name: ""};
     const show = () => {
       const {run} = now();
       answer.show(run && drawn.image ? E.read(run.net, drawn.image).probabilities : null, drawn.name);
     };
-    const laid = sheet({pen, change: (image, sample) => {
+    const laid = sheet({figure, pen, change: (image, sample) => {
       drawn = {image, name: sample ? ` in a held-out ${sample.digit}` : ""};
       show();
     }});
@@ -283,7 +283,7 @@
   function build(figure, data) {
     const settings = settingsFrom(remembered("train"));
     const curves = plots(), pictures = weights(), wrong = mistakes(), says = caption();
-    const reader = reading(data.pen, () => ({run, images}));
+    const reader = reading(figure, data.pen, () => ({run, images}));
     const notice = element("p", {className: "mgt-notice", role: "status"});
     const bar = element("progress", {value: 0, max: 1, ariaLabel: "Progress within the epoch"});
     const place = element("span");
