@@ -77,6 +77,10 @@ def still_text(chromium, url: str, figure: str) -> str:
         assert "allow JavaScript" in page.locator(figure).inner_text()
         return page.locator(f"{figure} img").get_attribute("alt")
 
+def address(page) -> str:
+    "The page's address with the last state of its figures, which they write when the reader leaves, if not before."
+    return page.evaluate("() => { dispatchEvent(new Event('pagehide')); return location.href; }")
+
 def picture(page, selector: str) -> tuple:
     "What an image shows: its source and its alternative text."
     return tuple(page.locator(selector).evaluate("image => [image.src, image.alt]"))

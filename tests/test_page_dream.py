@@ -3,7 +3,7 @@ import os, re
 from pathlib import Path
 import numpy as np
 import pytest
-from browser import axe_findings, page_file, still_text, visit
+from browser import address, axe_findings, page_file, still_text, visit
 from mnist_graph_tutorial.contact_sheets import INK, SHADES
 from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.digit_pad import telling_samples
@@ -234,7 +234,8 @@ def test_a_drawing_is_a_start_and_never_in_the_address(chromium, small):
         assert sum(search(page)["start"]) > 20
         press(page, "Step")
         assert says(page).startswith("Step 1 of a search for a 7, from your drawing.")
-        assert "image:own" in page.evaluate("location.hash") and len(page.evaluate("location.hash")) < 200
+        state = address(page).partition("#")[2]
+        assert "image:own" in state and len(state) < 200
         press(page, "Clear")
         page.wait_for_function("() => document.querySelector('.mgt-says').textContent.includes('from the empty sheet')")
 
@@ -246,11 +247,11 @@ def test_the_address_brings_the_settings_back(chromium, small):
         page.get_by_label("Digit to find").select_option("9")
         page.get_by_label("Start from").select_option("a test image, or your own drawing")
         for _ in range(2): press(page, "Test image of a 6")
-        page.wait_for_function("() => location.hash.includes('image:6.2')")
+        page.wait_for_function("() => document.querySelector('.mgt-says').textContent.includes('test image 2 of 4 of a 6')")
         page.get_by_role("slider", name="L1").press("End")
         page.get_by_label("keep pixels in [0, 1]").check()
-        state, settings, start = page.evaluate("location.hash"), page.evaluate(f"{STATE}.settings"), search(page)["start"]
-    with opened(chromium, small[-1], state.removeprefix("#dream=")) as page:
+        state, settings, start = address(page).partition("#dream=")[2], page.evaluate(f"{STATE}.settings"), search(page)["start"]
+    with opened(chromium, small[-1], state) as page:
         ready(page)
         page.wait_for_function("() => document.querySelector('.mgt-says').textContent.includes('test image 2 of 4 of a 6')")
         assert page.evaluate(f"{STATE}.settings") == settings and search(page)["start"] == start

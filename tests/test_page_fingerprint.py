@@ -3,7 +3,7 @@ import os, re
 from pathlib import Path
 import numpy as np
 import pytest
-from browser import axe_findings, page_file, still_text, visit
+from browser import address, axe_findings, page_file, still_text, visit
 from mnist_graph_tutorial.data import load_mnist
 from mnist_graph_tutorial.digit_pad import DigitPad, grouped, telling_samples, unit_groups
 from mnist_graph_tutorial.fingerprints import belongs_to, fingerprints, group_ends, nearest, running_sums, unit_order
@@ -48,7 +48,7 @@ def lay(page, digit):
 
 def hash_of(page) -> dict:
     "The figure's settings in the page's address."
-    text = re.search(r"fingerprint=([^&]*)", page.url)[1]
+    text = re.search(r"fingerprint=([^&]*)", address(page))[1]
     return dict(part.split(":") for part in text.split(","))
 
 ASK = """([image, off]) => { const {answerTo, distances, sums, order} = document.querySelector(".mgt-fingerprint").fingerprint;

@@ -2,7 +2,7 @@
 import contextlib
 import numpy as np
 import pytest
-from browser import axe_findings, page_file, visit
+from browser import address, axe_findings, page_file, visit
 from mnist_graph_tutorial.explore import static
 from mnist_graph_tutorial.graph_reading import read_function
 from mnist_graph_tutorial.graph_steps import captions, gapped_captions
@@ -473,11 +473,11 @@ def test_the_address_keeps_what_was_changed(shown):
     figure.get_by_label("x, entry 2").fill("0.1")
     figure.get_by_role("button", name="Another step").click()
     second.get_by_label("x", exact=True).fill("6")
-    address, texts = page.evaluate("location.hash"), [values_in(each) for each in (figure, second)]
-    page, (figure, second, *_) = shown(address)
+    state, texts = address(page).partition("#")[2], [values_in(each) for each in (figure, second)]
+    page, (figure, second, *_) = shown(f"#{state}")
     assert [values_in(each) for each in (figure, second)] == texts and figure.get_by_label("x, entry 2").input_value() == "0.1"
     figure.get_by_role("button", name="Reset").click()
-    assert "graph-step=&" in page.evaluate("location.hash") + "&"
+    assert "graph-step=&" in address(page) + "&"
 
 BROKEN = "step=x:1", "step=x:1;2;3", "step=x:a;b,a:", "step=,,:", "step=a:%22%3E", "grid=n:2;0.5", "step"
 @pytest.mark.parametrize("address", [f"#graph-{state}" for state in BROKEN])

@@ -2,7 +2,7 @@
 import re
 import numpy as np
 import pytest
-from browser import axe_findings, page_file, visit
+from browser import address, axe_findings, page_file, visit
 from mnist_graph_tutorial.matrix_inverse import learn_inverse, random_matrix
 from mnist_graph_tutorial.page_inverse import InvertYourOwn
 
@@ -327,7 +327,7 @@ def test_it_fits_and_is_accessible_after_use(opened, axe, dark, width):
         assert axe_findings(page, axe) == [] and page.evaluate("document.documentElement.scrollWidth") <= width
 
 def settings(page) -> dict:
-    return dict(part.split(":") for part in page.evaluate("location.hash").partition("invert=")[2].split("&")[0].split(","))
+    return dict(part.split(":") for part in address(page).partition("invert=")[2].split("&")[0].split(","))
 
 def test_settings_go_into_the_address_and_come_back(opened):
     with opened() as page:

@@ -2,7 +2,7 @@
 import inspect, itertools
 import numpy as np
 import pytest
-from browser import axe_findings, page_file, visit
+from browser import address, axe_findings, page_file, visit
 from mnist_graph_tutorial.page_network import NETWORKS, RingAllReduce, WhenItPays
 from mnist_graph_tutorial.scaling_out import ring_turns, step_seconds
 
@@ -121,17 +121,17 @@ def test_settings_go_into_the_address_and_come_back(chromium, figures):
         pay(page).get_by_role("button", name="Look").click()
         ring(page).get_by_role("slider", name="workers").press("End")
         ring(page).get_by_role("button", name="Next turn").click()
-        told, passed, address = says(pay(page)), says(ring(page)), page.url
-    with visit(chromium, address) as page:
+        told, passed, url = says(pay(page)), says(ring(page)), address(page)
+    with visit(chromium, url) as page:
         assert looks(page) and says(pay(page)) == told and says(ring(page)) == passed
         assert pay(page).get_by_label("network").evaluate("menu => menu.selectedOptions[0].text") == "like ResNet-50"
 
 BROKEN = ["pay=", "pay=net:9,rate:-1,bits:x,latency:,batch:1e99,guess:0,look:maybe", "pay=<b>:1,rate:Infinity&ring=n:1,turn:-1",
           "ring=n:8,turn:15", "ring=n:3.5,turn:abc&pay", "pay=net:,rate:%&ring=,,::,turn:1.5"]
 
-@pytest.mark.parametrize("address", BROKEN)
-def test_a_broken_address_is_harmless(chromium, figures, address):
-    with visit(chromium, f"{figures}#{address}") as page:
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_address_is_harmless(chromium, figures, text):
+    with visit(chromium, f"{figures}#{text}") as page:
         assert "takes one worker 9.59 ms" in says(pay(page)) and not looks(page)
         assert ring(page).locator("tbody tr").count() in (4, 8) and "Nothing has been sent yet." in says(ring(page))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-from browser import axe_findings, page_file, still_text, visit
+from browser import address, axe_findings, page_file, still_text, visit
 from mnist_graph_tutorial.data import load_mnist
 from mnist_graph_tutorial.draw_a_digit import normalise_drawing
 from mnist_graph_tutorial.mnist_net import MnistNet, train
@@ -47,7 +47,7 @@ def answers(page, count=17) -> list[str]:
 def said(page) -> list[str]: return page.locator(f"{FIGURE} .mgt-says").all_inner_texts()
 
 def hash_of(page) -> dict:
-    return dict(part.split(":") for part in re.search(r"shift=([^&]*)", page.url)[1].split(","))
+    return dict(part.split(":") for part in re.search(r"shift=([^&]*)", address(page))[1].split(","))
 
 def shifted(image, right, down):
     room = np.pad(image.reshape(28, 28), 8)

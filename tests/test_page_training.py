@@ -3,7 +3,7 @@ import os, re
 from pathlib import Path
 import numpy as np
 import pytest
-from browser import axe_findings, page_file, still_text, visit
+from browser import address, axe_findings, page_file, still_text, visit
 from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.page_training import TrainHere
 
@@ -48,8 +48,8 @@ def seen(page) -> int: return page.evaluate("() => document.querySelector('.mgt-
 
 def state(page) -> dict:
     "The figure's part of the address."
-    text = page.evaluate("() => location.hash")
-    return dict(pair.split(":") for pair in text.removeprefix("#train=").split(",")) if text else {}
+    text = address(page).partition("#train=")[2]
+    return dict(pair.split(":") for pair in text.split(",")) if text else {}
 
 # ---- the buttons -----------------------------------------------------------------------------------------------------
 

@@ -76,3 +76,66 @@ def test_it_takes_what_there_is_and_uses_it(script, told):
         given = told[f"{giver.removeprefix('mgt').lower()}.js"]["given"]
         assert [name for name, _ in names if name not in given] == []
         assert [name for _, name in names if name not in found["used"]] == []
+
+# face.js without a page: its clock, and a browser that counts addresses and may refuse them.
+CLOCK = """
+let now = 0, refuses = false, due = [];
+const took = [], leave = new Set(), location = {hash: ""};
+const history = {replaceState(state, title, url) {
+  if (refuses) throw new Error("SecurityError");
+  took.push(now);
+  location.hash = url;
+}};
+const later = (work, wait) => { due.push({work, at: now + wait}); return due.at(-1); };
+const until = (time) => {
+  for (;;) {
+    due.sort((a, b) => a.at - b.at);
+    if (!due.length || due[0].at > time) break;
+    now = due[0].at;
+    due.shift().work();
+  }
+  now = time;
+};
+const page = {document: {querySelector: () => null}, location, history, setTimeout: later, addEventListener: (_, work) => leave.add(work),
+  clearTimeout: (one) => { due = due.filter((each) => each !== one); }};
+require("vm").runInNewContext(require("fs").readFileSync(0, "utf8"), page);
+const {remember} = page.mgtFace, said = {};
+for (let k = 0; k < 1800; k++) {                                  // thirty seconds of a slider, and of another figure
+  until(k * 1000 / 60);
+  remember("a", {k});
+  if (k % 7 === 0) remember("b", {k});
+}
+said.first = took[0];
+said.writings = took.length;
+until(now + 1000);
+said.last = location.hash;
+remember("a", {k: "at once"});
+said.alone = location.hash;
+remember("a", {k: "left"});
+for (const work of leave) work();
+said.left = location.hash;
+until(now + 1000);
+refuses = true;
+remember("a", {k: "refused"});
+refuses = false;
+said.refused = location.hash;
+until(now + 60000);
+said.accepted = location.hash;
+said.idle = due.length;
+said.leavers = leave.size;
+console.log(JSON.stringify(said));
+"""
+
+def test_the_address_is_written_now_and_then_and_never_lacks_the_last_state():
+    "Safari allows 100 new addresses in half a minute, and throws at the next."
+    node = shutil.which("node")
+    if not node: pytest.skip("node is not installed")
+    face = next(script for script in SCRIPTS if script.name == "face.js")
+    done = subprocess.run([node, "-e", CLOCK], input=face.read_text(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["first"] == 0 and 50 < said["writings"] < 90
+    assert said["last"] == "#a=k:1799&b=k:1799"
+    assert [said[name] for name in ("alone", "left", "refused", "accepted")] == [
+        f"#a=k:{k}&b=k:1799" for k in ("at%20once", "left", "left", "refused")]
+    assert said["idle"] == 0 and said["leavers"] == 1

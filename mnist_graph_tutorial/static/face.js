@@ -186,11 +186,30 @@ globalThis.mgtFace = (() => {
     if (text === undefined) return null;
     return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decoded)));
   }
+
+  // A slider moves sixty times a second; Safari allows a hundred new addresses in half a minute, then it throws.
+  const PAUSE = 400, REFUSED = 30_000;  // milliseconds from one address to the next; after one that was refused
+  const unwritten = new Map();          // what the address does not hold yet
+  let pause = 0;
+
+  function write() {
+    if (!unwritten.size) return;
+    let wait = PAUSE;
+    try {
+      const all = [...new Map([...states(), ...unwritten])];
+      history.replaceState(history.state, "", "#" + all.map((pair) => pair.join("=")).join("&"));
+      unwritten.clear();
+    } catch { wait = REFUSED; }         // the figure goes on without
+    clearTimeout(pause);
+    pause = setTimeout(() => { pause = 0; write(); }, wait);
+  }
+
+  // At once, or after the pause, or when the reader leaves: the last state is always written.
   function remember(name, state) {
-    if (inLab()) return;  // there the address is JupyterLab's own
-    const all = states();
-    all.set(name, Object.entries(state).map((pair) => pair.map(encodeURIComponent).join(":")).join(","));
-    history.replaceState(history.state, "", "#" + [...all].map((pair) => pair.join("=")).join("&"));
+    if (inLab()) return;                // there the address is JupyterLab's own
+    unwritten.set(name, Object.entries(state).map((pair) => pair.map(encodeURIComponent).join(":")).join(","));
+    addEventListener("pagehide", write);  // once, however often it is asked for
+    if (!pause) write();
   }
 
   // ---- setting up ---------------------------------------------------------------------------------------------------
