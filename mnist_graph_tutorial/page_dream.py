@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['nudged', 'Dream']
 
-# %% ../nbs/60_page_dream.ipynb #2df92b75
+# %% ../nbs/60_page_dream.ipynb #e507f2b6
 import numpy as np
 from .contact_sheets import sheet
 from .data import Split
-from .digit_pad import check_samples, pen_width, probabilities
-from .digit_pad import telling_samples
+from .digit_pad import (
+    check_samples, first_image, pen_width, probabilities, shared_by_sheets)
 from .explore import figure_html
-from .page_engine import packed_images, packed_net, widget
+from .page_engine import packed_net, widget
 
 # %% ../nbs/60_page_dream.ipynb #557885c0
 def nudged(
@@ -43,7 +43,7 @@ def _still(net, second, start: np.ndarray) -> str:
                        f"After these steps this network gives a 9 {beliefs[0]:.0%}, the second "
                        f"{beliefs[1]:.0%}.")
 
-# %% ../nbs/60_page_dream.ipynb #e5d6e6c2
+# %% ../nbs/60_page_dream.ipynb #c123144e
 class Dream:
     "An image that descends until a network reads a digit in it: displays itself, runs in the page."
     def __init__(
@@ -57,8 +57,8 @@ class Dream:
     def __repr__(self): return f"Dream of {'-'.join(map(str, (*self.net.w1.shape, 10)))}"
 
     def _repr_html_(self):
-        samples = telling_samples(self.net, self.samples)
-        data = dict(samples=packed_images(samples), pen=pen_width(self.samples))
-        nets = dict(net=packed_net(self.net), second=packed_net(self.second))
-        return widget("dream", data, _still(self.net, self.second, samples[4, 0]),
-                      scripts=["drawing"], styles=["dream"], shared=nets)
+        net, second, split = self.net, self.second, self.samples
+        shared = shared_by_sheets(net, split) | dict(second=packed_net(second))
+        return widget("dream", dict(pen=pen_width(split)),
+                      _still(net, second, first_image(split, 4)),
+                      scripts=["drawing"], styles=["dream"], shared=shared)

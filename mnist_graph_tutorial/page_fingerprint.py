@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['OwnFingerprint']
 
-# %% ../nbs/63_page_fingerprint.ipynb #8cdd27ad
+# %% ../nbs/63_page_fingerprint.ipynb #e704839d
 import numpy as np
-from .data import Split, check_split, load_mnist
+from .data import Split, load_mnist
 from .decision_figure import draw_reading
 from .digit_pad import (
-    grouped, pad_scales, pen_width, shared_by_sheets)
+    check_samples, first_image, grouped, pad_scales, pen_width, shared_by_sheets)
 from .explore import figure_html
 from .fingerprint_panels import top_of
 from .page_engine import packed, widget
@@ -35,7 +35,7 @@ def _still(net, means, image) -> str:
                        f"logits: the network reads a {sums[-1].argmax()}, and the nearest mean "
                        f"fingerprint is that of the {near}.")
 
-# %% ../nbs/63_page_fingerprint.ipynb #55c2a296
+# %% ../nbs/63_page_fingerprint.ipynb #74a128fe
 class OwnFingerprint:
     "A drawing's activations under the ten mean fingerprints: displays itself, runs in the page."
     def __init__(
@@ -44,7 +44,7 @@ class OwnFingerprint:
         means,                # (10, hidden): the mean activations for each digit
         samples: Split=None,  # to take test images from; `load_mnist().test` if not given
     ):
-        self.net, self.samples = net, check_split(samples or load_mnist().test)
+        self.net, self.samples = net, check_samples(samples or load_mnist().test)
         self.means = np.asarray(means, np.float32)
         wanted = 10, net.w1.shape[1]
         if self.means.shape != wanted:
@@ -56,7 +56,6 @@ class OwnFingerprint:
         net, split, means = self.net, self.samples, self.means
         data = dict(means=packed(means.astype("<f4")), groups=grouped(means), pen=pen_width(split),
                     top=top_of(means), reach=pad_scales(net, split)["reach"])
-        seven = split.images[split.labels == 7][0]
-        return widget("fingerprint", data, _still(net, means, seven), scripts=["drawing", "lines"],
-                      styles=["easel", "lines", "fingerprint"],
+        return widget("fingerprint", data, _still(net, means, first_image(split)),
+                      scripts=["drawing", "lines"], styles=["easel", "lines", "fingerprint"],
                       shared=shared_by_sheets(net, split))

@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['MovedDigit']
 
-# %% ../nbs/66_page_shift.ipynb #d8c5f3b1
+# %% ../nbs/66_page_shift.ipynb #b52b0654
 import matplotlib.pyplot as plt
 import numpy as np
-from .data import Split, check_split, load_mnist
-from .digit_pad import SIDE, pen_width, shared_by_sheets
+from .data import Split, load_mnist
+from .digit_pad import (
+    SIDE, check_samples, first_image, pen_width, shared_by_sheets)
 from .explore import figure_html
 from .page_engine import widget
 
@@ -44,7 +45,7 @@ def _still(net, image) -> str:
                        f"{usual} in place, and at {len(same)} of 17 shifts from eight pixels to "
                        "the left to eight to the right.")
 
-# %% ../nbs/66_page_shift.ipynb #0d9318c6
+# %% ../nbs/66_page_shift.ipynb #72b070f5
 class MovedDigit:
     "A drawing that sliders move under the network: displays itself, runs in the page alone."
     def __init__(
@@ -52,13 +53,12 @@ class MovedDigit:
         net,                  # trained: an `MnistNet`, or what has its weights, `hidden` and call
         samples: Split=None,  # to take test images from; `load_mnist().test` if not given
     ):
-        self.net, self.samples = net, check_split(samples or load_mnist().test)
+        self.net, self.samples = net, check_samples(samples or load_mnist().test)
 
     def __repr__(self): return f"MovedDigit of {'-'.join(map(str, (*self.net.w1.shape, 10)))}"
 
     def _repr_html_(self):
         net, split = self.net, self.samples
-        seven = split.images[split.labels == 7][0]
-        return widget("shift", dict(pen=pen_width(split)), _still(net, seven),
+        return widget("shift", dict(pen=pen_width(split)), _still(net, first_image(split)),
                       scripts=["drawing", "lines"], styles=["easel", "lines", "shift"],
                       shared=shared_by_sheets(net, split))

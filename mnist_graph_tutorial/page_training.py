@@ -5,21 +5,21 @@
 # %% auto #0
 __all__ = ['TRAINED', 'HELD_OUT', 'LEVELS', 'UNITS', 'RATE', 'BATCH', 'EPOCHS', 'TrainHere']
 
-# %% ../nbs/61_page_training.ipynb #178e4127
+# %% ../nbs/61_page_training.ipynb #31ab81c6
 import matplotlib.pyplot as plt
 import numpy as np
 from .data import Mnist, Split, check_split, load_mnist
 from .digit_pad import pen_width, probabilities
 from .explore import figure_html
-from .page_engine import packed_levels, widget
+from .page_engine import grey_levels, packed_levels, widget
 
-# %% ../nbs/61_page_training.ipynb #dc1253c1
+# %% ../nbs/61_page_training.ipynb #cda315fd
 TRAINED, HELD_OUT, LEVELS = 3_000, 500, 8  # images, images, levels of grey
 
 def _in_levels(split: Split, count: int) -> Split:
     "The first images of a split as the page has them: in a few levels of grey."
-    top = LEVELS - 1
-    return Split(np.rint(split.images[:count] * top).astype(np.float32) / top, split.labels[:count])
+    grey = grey_levels(split.images[:count], LEVELS) / np.float32(LEVELS - 1)
+    return Split(grey, split.labels[:count])
 
 # %% ../nbs/61_page_training.ipynb #aa8a234f
 UNITS, RATE, BATCH, EPOCHS = 100, .1, 10, 5

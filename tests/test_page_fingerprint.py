@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import address, axe_findings, page_file, still_text, visit
-from mnist_graph_tutorial.data import load_mnist
+from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.digit_pad import DigitPad, grouped, telling_samples, unit_groups
 from mnist_graph_tutorial.fingerprints import belongs_to, fingerprints, group_ends, nearest, running_sums, unit_order
 from mnist_graph_tutorial.mnist_net import MnistNet, train
@@ -259,6 +259,12 @@ def test_it_fits_and_is_accessible(chromium, url, axe, dark, width):
         expect(page, "1 of 40 units is off")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert axe_findings(page, axe) == []
+
+def test_samples_of_every_digit_are_needed(small):
+    data, net, means = small
+    rows = np.flatnonzero(data.test.labels != 4)
+    few = Split(data.test.images[rows], data.test.labels[rows])
+    with pytest.raises(ValueError, match="three samples"): OwnFingerprint(net, means, few)
 
 def test_without_script_it_is_a_picture(chromium, url):
     assert "the nearest mean fingerprint is that of the" in still_text(chromium, url, FIGURE).replace("\n", " ")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 from browser import address, axe_findings, page_file, still_text, visit
-from mnist_graph_tutorial.data import load_mnist
+from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.draw_a_digit import normalise_drawing
 from mnist_graph_tutorial.mnist_net import MnistNet, train
 from mnist_graph_tutorial.page_shift import MovedDigit
@@ -222,6 +222,12 @@ def test_it_fits_and_is_accessible(chromium, url, axe, dark, width):
         answers(page, 25)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert axe_findings(page, axe) == []
+
+def test_samples_of_every_digit_are_needed(small):
+    data, net = small
+    rows = np.flatnonzero(data.test.labels != 4)
+    few = Split(data.test.images[rows], data.test.labels[rows])
+    with pytest.raises(ValueError, match="three samples"): MovedDigit(net, few)
 
 def test_without_script_it_is_a_picture(chromium, url):
     assert "ten logits against the shift" in still_text(chromium, url, FIGURE)

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from browser import axe_findings, page_file, picture, visit
+from figures import FIGURES, SETUP, answered
 from mnist_graph_tutorial.explore import page as player_of
 
 THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -597,3 +598,52 @@ def test_jupyterlab_recomputes_the_picture_at_a_slider_move(chromium, lab):
         page.keyboard.press("ArrowUp")                                          # JupyterLab's key for the cell above
         page.locator(".mgt-explore img[alt='7 bars of height 7.']").wait_for()
         assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex") == active
+
+# ---- the figures that compute, in JupyterLab -------------------------------------------------------------------------
+
+# Counts what a page's figures leave with the window and the document, which outlive them.
+COUNT = """window.listeners = 0;
+for (const [name, one] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+  const plain = EventTarget.prototype[name];
+  EventTarget.prototype[name] = function (...all) {
+    if ((this === window || this === document) && new Error().stack.includes("setUp")) window.listeners += one;
+    return plain.apply(this, all);
+  };
+}"""
+
+def run_cell(page, k):
+    "Run a cell of the notebook that is open in JupyterLab, and bring it into view; returns once it has run."
+    page.evaluate("""async (k) => { const {content} = jupyterapp.shell.currentWidget, cell = content.widgets[k];
+      content.activeCellIndex = k;
+      content.deselectAll();
+      await content.scrollToItem(k, "start");
+      await jupyterapp.commands.execute("notebook:run-cell");
+      cell.node.scrollIntoView(); }""", k)
+
+def test_jupyterlab_shows_every_figure_that_computes_and_again(chromium, lab):
+    "Each is set up and answers; so does the one that takes its place when its cell is run again, and nothing doubles."
+    import nbformat
+    cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (SETUP, *FIGURES.values())])
+    with visit(chromium, lab(cells), height=1_400, quiet=LAB_IS_KNOWN_FOR) as page:
+        page.set_default_timeout(180_000)
+        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
+        page.evaluate(COUNT)
+        run_cell(page, 0)
+        address = page.url
+        for k, name in enumerate(FIGURES, 1):
+            run_cell(page, k)
+            answered(page, name).evaluate("(figure, name) => { window.first = figure; }", name)
+            before = page.evaluate("window.listeners")
+            if name == "train": page.locator(".mgt-train").get_by_role("button", name="Play training").click()
+            run_cell(page, k)
+            page.wait_for_function("!window.first.isConnected")
+            assert answered(page, name).count() == 1 and page.evaluate("window.listeners") == before, name
+            if name == "train": assert page.evaluate(STANDS_STILL), "the first training goes on after its figure has gone"
+        assert page.url == address                                  # which is JupyterLab's own
+        assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex") == len(FIGURES)
+
+STANDS_STILL = """async () => {
+  const {run} = window.first.training, at = () => `${run.rows.length} ${run.seen}`, before = at();
+  for (let k = 0; k < 20; k++) await new Promise(requestAnimationFrame);
+  return at() === before;
+}"""

@@ -2,7 +2,7 @@
 globalThis.mgtDrawing = (() => {
   const SIDE = 28, DIGIT = 20;   // pixels: MNIST's picture, and the square that its digits fill
   const SHEET = 140;             // the sheet in units of its own
-  const {element, button, ink} = globalThis.mgtFace;
+  const {element, button, ink, whenSeen} = globalThis.mgtFace;
 
   // ---- from a drawing to what MNIST would have made of it ----------------------------------------------------------
 
@@ -82,8 +82,9 @@ globalThis.mgtDrawing = (() => {
   }
 
   // All sheets of the page: what was written on one may be copied to another. In JupyterLab each figure brings its own
-  // copy of this script, so the list is the page's.
+  // copy of this script, so the list is the page's; it does not keep the sheets of figures that were replaced.
   const sheets = globalThis.mgtSheets ??= [];
+  const everySheet = () => sheets.flatMap((each) => each.deref() ?? []);
 
   const TIP = 1;                 // the bit of a left button, of a finger and of a pen's tip in `buttons`
   const isUndo = ({key, ctrlKey, metaKey, shiftKey, altKey}) =>
@@ -118,11 +119,11 @@ globalThis.mgtDrawing = (() => {
     const set = (newStrokes, newSample) => {
       [strokes, sample, pointer] = [newStrokes, newSample, null];  // a stroke under way ends here
       update();
-      for (const each of sheets) each.offer();
+      for (const each of everySheet()) each.offer();
     };
     const become = (newStrokes, newSample = null) => {
       past.push([strokes, sample]);
-      own.used = 1 + Math.max(...sheets.map((each) => each.used));
+      own.used = 1 + Math.max(...everySheet().map((each) => each.used));
       set(newStrokes, newSample);
     };
     const clear = () => { if (sample || strokes.length) become([]); };
@@ -130,11 +131,11 @@ globalThis.mgtDrawing = (() => {
 
     const own = {used: 0, canvas, state: () => [strokes, sample], offer: () => { copy.hidden = !other(); }};
     const isWritten = (each) => each.state()[0].length > 0 || each.state()[1] !== null;
-    const other = () => sheets.filter((each) => each !== own && each.used && each.canvas.isConnected && isWritten(each))
-      .sort((a, b) => b.used - a.used)[0];
+    const isOther = (each) => each !== own && each.used > 0 && each.canvas.isConnected && isWritten(each);
+    const other = () => everySheet().filter(isOther).sort((a, b) => b.used - a.used)[0];
     const copy = button("Copy other sheet", () => { if (other()) become(...other().state()); },
       "Copy what was last written on another sheet of this page");
-    sheets.push(own);
+    sheets.push(new WeakRef(own));
     own.offer();
 
     const point = ({clientX, clientY}) => {
@@ -201,11 +202,7 @@ globalThis.mgtDrawing = (() => {
       const [digit, k] = (/^\d\.\d$/.test(text) ? text : FIRST).split(".").map(Number);
       laid.begin(row.sampleOf(digit, k < row.each ? k : 0));
     };
-    new IntersectionObserver((entries, observer) => {
-      if (!entries.at(-1).isIntersecting) return;
-      observer.disconnect();
-      if (!laid.written) begin(start);
-    }).observe(figure);
+    whenSeen(figure, () => { if (!laid.written) begin(start); });
     return {sheet: laid.node, tools: laid.buttons, samples: row.node, reset: () => begin(FIRST),
       named: () => (laid.sample ? `${laid.sample.digit}.${laid.sample.k}` : "")};
   }

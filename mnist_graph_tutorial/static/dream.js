@@ -2,7 +2,7 @@
 (() => {
   const {LOSSES, PIXELS, imageGradient, imageStep, netOf, random, read} = globalThis.mgtEngine;
   const {button, calm, caption, element, menu, percent, picture, player, remember, remembered, rounded, setUp, shared,
-    signed, slider, tick} = globalThis.mgtFace;
+    signed, slider, tick, whenSeen} = globalThis.mgtFace;
   const {sheet, samplesFor} = globalThis.mgtDrawing;
 
   const LAP = 1000;    // steps after which Play rests, as the searches of chapter 5 end
@@ -221,7 +221,7 @@
       save();
       restart();
     }});
-    const samples = samplesFor(laid, data.samples);
+    const samples = samplesFor(laid, shared(data.samples));
     const own = element("div", {className: "mgt-own"}, laid.node,
       element("div", {className: "mgt-tools"}, ...laid.buttons), samples.node);
 
@@ -252,16 +252,13 @@
     };
 
     // The networks are unpacked when the figure is first seen, one at a time.
-    const seen = new IntersectionObserver(async (entries) => {
-      if (!entries.at(-1).isIntersecting) return;
-      seen.disconnect();
+    whenSeen(figure, async () => {
       for (const name of [data.net, data.second]) {
         await new Promise((done) => setTimeout(done));
         nets.push(netOf(shared(name)));
       }
       restart();
     });
-    seen.observe(figure);
 
     const sample = settings.start === "sheet" && /^(\d)\.([1-4])$/.exec(told?.image);
     if (sample) for (let k = 0; k < +sample[2]; k++) samples.take(+sample[1]);

@@ -123,8 +123,9 @@ globalThis.mgtFace = (() => {
   // ---- work ---------------------------------------------------------------------------------------------------------
 
   // Work in slices, with a frame after each: `work()` does a little (under 10 ms) and returns whether there is more, or
-  // "later" for more in the next frame; `show()` draws. It stands still while the page is hidden or `figure` is out of
-  // sight. With a `pace`, work is done once in so many milliseconds.
+  // "later" for more in the next frame; `show()` draws. It stands still while the page is hidden (no frames come then)
+  // and while `figure` is out of sight or gone. Only the figure holds its worker: one that was replaced is forgotten
+  // with all it had. With a `pace`, work is done once in so many milliseconds.
   function worker(figure, work, show, changed = () => {}, pace = 0) {
     const state = {running: false};
     let due = 0, seen = true;
@@ -132,9 +133,13 @@ globalThis.mgtFace = (() => {
       seen = entries.at(-1).isIntersecting;
       wake();
     }).observe(figure);
-    document.addEventListener("visibilitychange", () => wake());
     const wake = () => {
-      if (!due && state.running && seen && !document.hidden && figure.isConnected) due = setTimeout(slice, pace);
+      if (due || !state.running || !seen || !figure.isConnected) return;
+      due = document.hidden ? requestAnimationFrame(next) : setTimeout(slice, pace);
+    };
+    const next = () => {
+      due = 0;
+      wake();
     };
     const slice = () => {
       const start = performance.now();
@@ -142,7 +147,6 @@ globalThis.mgtFace = (() => {
       const goesOn = () => more && more !== "later" && !pace && performance.now() - start < SLICE;
       do { more = more && work(); } while (goesOn());
       show();
-      const next = () => { due = 0; wake(); };
       if (!more) state.pause();
       if (pace) next(); else requestAnimationFrame(next);
     };
@@ -155,6 +159,15 @@ globalThis.mgtFace = (() => {
     state.start = () => turn(true);
     state.pause = () => turn(false);
     return state;
+  }
+
+  // Calls `act` once, when the figure is first seen.
+  function whenSeen(figure, act) {
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.at(-1).isIntersecting) return;
+      observer.disconnect();
+      act();
+    }).observe(figure);
   }
 
   // A button that says Play or Pause, for a worker.
@@ -238,5 +251,5 @@ globalThis.mgtFace = (() => {
   }
 
   return {element, svg, button, row, slider, menu, tick, calm, signed, percent, rounded, caption, picture, ink, between,
-    worker, player, remembered, remember, shared, setUp};
+    worker, player, whenSeen, remembered, remember, shared, setUp};
 })();

@@ -2,7 +2,7 @@
 (() => {
   const E = globalThis.mgtEngine, {DIGITS, PIXELS} = E, {sheet} = globalThis.mgtDrawing;
   const {element, button, slider, menu, percent, rounded, caption, picture, between, worker, player, remembered,
-    remember, calm, shared, setUp} = globalThis.mgtFace;
+    remember, calm, shared, setUp, whenSeen} = globalThis.mgtFace;
 
   const RATES = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 1e20];  // the last is absurd: it shows a loss that is no longer finite
   const CHOICES = {start: ["he", "post"], units: [10, 20, 30, 50, 100, 200, 300], seed: [...Array(10).keys()],
@@ -280,94 +280,118 @@
         slider({name: "Rate", label: rounded, ...at("rate")}).node, slider({name: "Batch size", ...at("batch")}).node)];
   }
 
-  function build(figure, data) {
-    const settings = settingsFrom(remembered("train"));
-    const curves = plots(), pictures = weights(), wrong = mistakes(), says = caption();
-    const reader = reading(figure, data.pen, () => ({run, images}));
-    const notice = element("p", {className: "mgt-notice", role: "status"});
+  // Whether the network was born with other settings; a change of those takes effect at once while nothing is trained.
+  const isStale = ({born}, settings) => Object.entries(born).some(([name, old]) => settings[name] !== old);
+  const isUntrained = ({rows, seen}) => rows.length < 2 && !seen;
+  const warning = ({start, units, seed}) => `Press Reset for a new network: ${STARTS[start]}, ${units} hidden units, ` +
+    `seed ${seed}. Until then the one below goes on.`;
+
+  // How far the epoch is.
+  function progress() {
     const bar = element("progress", {value: 0, max: 1, ariaLabel: "Progress within the epoch"});
     const place = element("span");
-    let images = null, run = null, until = "", stopped = true, told = null, dots = [], shown = 0;
+    const show = ({rows, seen, total, cost}) => {
+      bar.value = seen / total;
+      place.textContent = `Epoch ${rows.length || 1}: ${count(seen)} of ${count(total)} images` +
+        (Number.isFinite(cost) ? `, loss of the batch ${rounded(cost)}` : "");
+    };
+    return {node: element("p", {className: "mgt-progress"}, bar, place), show};
+  }
 
-    const goOn = (ends) => () => {
-      if (!run) return true;  // the images are still being unpacked
-      stopped = ends(run.life.next().value);
-      return !stopped;
-    };
-    const measure = goOn((at) => at === "ready");
-    const train = goOn((at) => at === "diverged" || (until !== "" && (at === until || at === "epoch")));
-    const live = () => {
-      const epoch = run.rows.length || 1, at = epoch - 1 + run.seen / run.total;
-      bar.value = run.seen / run.total;
-      place.textContent = `Epoch ${epoch}: ${count(run.seen)} of ${count(run.total)} images` +
-        (Number.isFinite(run.cost) ? `, loss of the batch ${rounded(run.cost)}` : "");
-      if (Number.isFinite(run.cost) && run.seen && dots.at(-1)?.[0] !== at) dots.push([at, run.cost]);
-      if (dots.length > DOTS) dots.shift();
-    };
-    const show = () => {
+  // Adds the loss of the last batch to the dots of the curves, and lets the oldest go.
+  function addDot(dots, {rows, seen, total, cost}) {
+    const at = (rows.length || 1) - 1 + seen / total;
+    if (Number.isFinite(cost) && seen && dots.at(-1)?.[0] !== at) dots.push([at, cost]);
+    if (dots.length > DOTS) dots.shift();
+  }
+
+  // All that is to be seen of `state`, {images, run}. `show(stopped)` draws what is costly when there is news,
+  // and else now and then; with less motion after each epoch only.
+  function display(figure, pen, state) {
+    const place = progress(), curves = plots(), pictures = weights(), wrong = mistakes(), says = caption();
+    const reader = reading(figure, pen, () => state);
+    let told = null, dots = [], shown = 0;
+    const show = (stopped) => {
+      const {run, images} = state, row = run?.rows.at(-1), news = row !== told || stopped;
       if (!run) return;
-      const row = run.rows.at(-1), news = row !== told || stopped;
-      live();
-      if (!news && (calm() || performance.now() - shown < PAUSE)) return;  // less motion: drawn after each epoch only
+      place.show(run);
+      addDot(dots, run);
+      if (!news && (calm() || performance.now() - shown < PAUSE)) return;
       shown = performance.now();
-      curves.show(run, dots);
-      pictures.show(run);
-      reader.show();
+      for (const view of [curves, pictures, reader]) view.show(run, dots);
       if (!row || !news) return;
       if (row !== told) wrong.show(run, images.held);
       says.say(words(run, images.held));
       told = row;
     };
-    const job = player(figure, train, show, "training"), looker = worker(figure, measure, show);
+    const clear = () => { [told, dots] = [null, []]; };
+    return {show, clear, say: says.say, nodes: [place.node, says.node, curves.node, pictures.node, wrong.node,
+      heading("Draw a digit for this very network:"), reader.node]};
+  }
+
+  // Lets the network of `state` live: `begin()` measures a new one, the button plays and pauses, `go("epoch")` and
+  // `go("step")` play that far.
+  function trainer(figure, state, show) {
+    let until = "", stopped = true;
+    const goOn = (ends) => () => {
+      if (!state.run) return "later";  // the images are still being unpacked
+      stopped = ends(state.run.life.next().value);
+      return !stopped;
+    };
+    const measure = goOn((at) => at === "ready");
+    const train = goOn((at) => at === "diverged" || (until !== "" && (at === until || at === "epoch")));
+    const draw = () => show(stopped);
+    const job = player(figure, train, draw, "training"), looker = worker(figure, measure, draw);
     const aim = (what) => {
       until = what;
       looker.pause();
     };
     job.node.addEventListener("click", () => aim(""));
-    const only = (what) => () => {
+    const go = (what) => {
       aim(what);
       job.start();
     };
-    const fresh = () => {
+    const begin = () => {
       job.pause();
-      [dots, told, notice.textContent] = [[], null, ""];
-      run = images && training(images, settings);
       looker.start();
-      show();
+      draw();
+    };
+    return {node: job.node, go, begin};
+  }
+
+  function build(figure, data) {
+    const settings = settingsFrom(remembered("train")), state = {images: null, run: null};
+    const view = display(figure, data.pen, state), job = trainer(figure, state, view.show);
+    const notice = element("p", {className: "mgt-notice", role: "status"});
+    const fresh = () => {
+      state.run = state.images && training(state.images, settings);
+      notice.textContent = "";
+      view.clear();
+      job.begin();
     };
     const change = (name, value) => {
       settings[name] = value;
       remember("train", settings);
-      const stale = run && Object.entries(run.born).some(([each, old]) => settings[each] !== old);
-      if (stale && run.rows.length < 2 && !run.seen) return fresh();
-      const {start, units, seed} = settings;
-      notice.textContent = stale ? `Press Reset for a new network: ${STARTS[start]}, ${units} hidden units, ` +
-        `seed ${seed}. Until then the one below goes on.` : "";
+      const stale = state.run && isStale(state.run, settings);
+      if (stale && isUntrained(state.run)) fresh();
+      else notice.textContent = stale ? warning(settings) : "";
     };
-
-    const unpack = async () => {
-      const packs = shared(data.images);
+    const unpack = async ({train, held}) => {
       try {
-        images = {train: await E.imagesOf(packs.train), held: await E.imagesOf(packs.held)};
+        state.images = {train: await E.imagesOf(train), held: await E.imagesOf(held)};
       } catch {
-        return says.say("This browser cannot unpack the images.");
+        return view.say("This browser cannot unpack the images.");
       }
-      fresh();
+      return fresh();
     };
-    const watch = new IntersectionObserver((entries) => {
-      if (!entries.at(-1).isIntersecting) return;
-      watch.disconnect();
-      unpack();
-    });
-    watch.observe(figure);
-    says.say("Unpacking the images.");
-    figure.training = {get run() { return run; }};
+    view.say("Unpacking the images.");
+    whenSeen(figure, () => unpack(shared(data.images)));
+    figure.training = {get run() { return state.run; }};
     return element("div", {className: "mgt-face"},
       element("div", {className: "mgt-fields"}, ...controlsOf(settings, change)),
-      element("div", {className: "mgt-tools"}, job.node, button("One epoch", only("epoch")),
-        button("One step", only("step")), button("Reset", fresh)),
-      notice, element("p", {className: "mgt-progress"}, bar, place), says.node, curves.node, pictures.node, wrong.node,
-      heading("Draw a digit for this very network:"), reader.node);
+      element("div", {className: "mgt-tools"}, job.node, button("One epoch", () => job.go("epoch")),
+        button("One step", () => job.go("step")), button("Reset", fresh)),
+      notice, ...view.nodes);
   }
 
   setUp("train", build);
