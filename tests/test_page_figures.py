@@ -74,7 +74,7 @@ def invert(page):
 def fingerprint(page):
     write(page)
     slide(page, "unit", "ArrowRight", 10)
-    button(page, "Strongest unit")
+    button(page, "Strongest unit: choose the one that adds most to the winner")
     page.get_by_role("checkbox", name="7").click()
 
 def steps(page):
