@@ -158,7 +158,7 @@ globalThis.mgtEngine = (() => {
     ({w1: new Float64Array(w1.length), b1: new Float64Array(b1.length),
       w2: new Float64Array(w2.length), b2: new Float64Array(b2.length)});
 
-  // Adds what one image says about a layer's weights and biases: its inputs times the slope with respect to its outputs.
+  // Adds what one image says about a layer: its inputs times the slope with respect to its outputs, and that slope.
   function addLayer(inputs, slope, weights, biases) {
     const columns = slope.length, used = places(slope);
     for (let k = 0; k < used.length; k++) biases[used[k]] += slope[used[k]];
