@@ -164,7 +164,8 @@ class GraphSteps:
         words = [node._replace(value="") for node in self.nodes]
         drawn = _drawings(as_drawn(self.nodes), repr(self)) + _list(words)
         still = _figure("mgt-graph", drawn + _parts(self.view, 200)[0])
-        return interactive("steps", self._data(), still, scripts=["graph"])
+        return interactive("steps", self._data(), still,
+                           scripts=["graph", "lines"], styles=["lines"])
 
 # %% ../nbs/28_graph_view.ipynb #bb782c9a
 def _bound(fn, name: str, inputs) -> tuple:  # positional ones, and those by name

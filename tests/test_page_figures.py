@@ -89,7 +89,6 @@ def shift(page):
     page.get_by_role("checkbox", name="centre it again").click()
 
 def pay(page):
-    page.get_by_role("checkbox", name="Keep looking").check()
     button(page, "Look")
     slide(page, "images in a batch", "ArrowRight", 5)
 
@@ -151,18 +150,21 @@ SHOW = """([html, name]) => {
 }"""
 PLAY = """(name) => { const figure = document.querySelector(`.mgt-${name}`);
   (figure.querySelector(".mgt-play") ?? [...figure.querySelectorAll("button")].at(-1)).click(); }"""
-LISTENERS = """window.listeners = 0;
-const plain = EventTarget.prototype.addEventListener;
-EventTarget.prototype.addEventListener = function (...all) {
-  if (this === window || this === document) window.listeners += 1;
-  return plain.apply(this, all);
-};"""
+LISTENERS = """() => {
+  window.listeners = 0;
+  const plain = EventTarget.prototype.addEventListener;
+  EventTarget.prototype.addEventListener = function (...all) {
+    if (this === window || this === document) window.listeners += 1;
+    return plain.apply(this, all);
+  };
+}"""
 
 @pytest.mark.parametrize("name", [*FIGURES, "pad"])
 def test_nothing_is_left_of_a_figure_that_was_replaced(chromium, made, tmp_path, name):
     "It goes on playing until then; after that the browser forgets it, and no listener of the page's own holds it."
     with visit(chromium, page_file(tmp_path)) as page:
         page.set_default_timeout(90_000)
+        page.wait_for_function("() => true")  # which brings Playwright's own listeners
         page.evaluate(LISTENERS)
         for _ in range(3):
             page.evaluate(SHOW, [made[name], name])
@@ -179,6 +181,22 @@ def test_nothing_is_left_of_a_figure_that_was_replaced(chromium, made, tmp_path,
         assert left == [False, False, True]
 
 # ---- a phone ---------------------------------------------------------------------------------------------------------
+
+# What the reader presses, and what changes then.
+TOGETHER = dict(steps=[".mgt-tools", ".mgt-course"], invert=[".mgt-play", ".mgt-views .mgt-picture"],
+                train=[".mgt-play", ".mgt-progress", ".mgt-weights", ".mgt-curves > :first-child"],
+                dream=[".mgt-play", ".mgt-views", ".mgt-scores", ".mgt-live"],
+                pay=[".mgt-row:has([aria-valuetext='2 workers'])", ".mgt-tools", ".mgt-plot"], ring=[".mgt-row:has(.mgt-play)", ".mgt-plot", "table"])
+SCREEN, BANNER = (390, 844), 64                                             # CSS pixels; the pages' head stays in sight
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_what_is_pressed_and_what_changes_are_on_one_screen_of_a_phone(chromium, made, tmp_path, name):
+    with visit(chromium, page_file(tmp_path, made[name]), width=SCREEN[0], height=SCREEN[1], has_touch=True, is_mobile=True) as page:
+        figure = answered(page, name)
+        boxes = [figure.locator(part).first.bounding_box() for part in TOGETHER[name]]
+        top, bottom = min(box["y"] for box in boxes), max(box["y"] + box["height"] for box in boxes)
+        assert bottom - top <= SCREEN[1] - BANNER
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= SCREEN[0] for box in boxes)
 
 @pytest.mark.parametrize("width", [360, 390])
 def test_figures_with_sheets_fit_a_phone_while_they_are_used(chromium, made, tmp_path, width):

@@ -602,13 +602,15 @@ def test_jupyterlab_recomputes_the_picture_at_a_slider_move(chromium, lab):
 # ---- the figures that compute, in JupyterLab -------------------------------------------------------------------------
 
 # Counts what a page's figures leave with the window and the document, which outlive them.
-COUNT = """window.listeners = 0;
-for (const [name, one] of [["addEventListener", 1], ["removeEventListener", -1]]) {
-  const plain = EventTarget.prototype[name];
-  EventTarget.prototype[name] = function (...all) {
-    if ((this === window || this === document) && new Error().stack.includes("setUp")) window.listeners += one;
-    return plain.apply(this, all);
-  };
+COUNT = """() => {
+  window.listeners = 0;
+  for (const [name, one] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+    const plain = EventTarget.prototype[name];
+    EventTarget.prototype[name] = function (...all) {
+      if ((this === window || this === document) && new Error().stack.includes("setUp")) window.listeners += one;
+      return plain.apply(this, all);
+    };
+  }
 }"""
 
 def run_cell(page, k):

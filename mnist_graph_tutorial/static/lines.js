@@ -1,4 +1,4 @@
-// A small plot of ten lines, one a digit, with two of them in colour.
+// A small plot of lines: ten, one a digit, with two of them in colour, or only one.
 globalThis.mgtLines = (() => {
   const {element, signed} = globalThis.mgtFace, WIDE = 1000, HIGH = 100;
 
@@ -26,16 +26,16 @@ globalThis.mgtLines = (() => {
     return first <= second ? [middle - half, middle + half] : [middle + half, middle - half];
   }
 
-  // `show({lines, low, high, place, first, second, words})` draws ten arrays of numbers from `low` to `high`:
-  // `place(k)` is where point k lies, from 0 to 1; `first` and `second` are the digits in colour, or null.
-  // `mark(x)` draws an upright line there.
-  function plot() {
-    const curves = Array.from({length: 10}, () => drawn("path"));
+  // `show({lines, low, high, place, first, second, words})` draws as many arrays of numbers from `low` to `high`:
+  // `place(k)` is where point k lies, from 0 to 1; `first` and `second` are the lines in colour, or null. They have
+  // their `names` at their ends. `mark(x)` draws an upright line there; `written` makes texts of heights.
+  function plot({names = [...Array(10).keys()], written = (value) => signed(value, 0)} = {}) {
+    const curves = names.map(() => drawn("path"));
     const zero = drawn("line", {x1: 0, x2: WIDE}), here = drawn("line", {class: "mgt-here", y1: 0, y2: HIGH});
     const group = drawn("g", {}, ...curves), viewBox = `0 0 ${WIDE} ${HIGH}`;
     const svg = drawn("svg", {viewBox, preserveAspectRatio: "none", role: "img"}, zero, group, here);
     const ticks = element("span", {className: "mgt-ticks", ariaHidden: "true"});
-    const names = element("span", {className: "mgt-ends", ariaHidden: "true"});
+    const ends = element("span", {className: "mgt-ends", ariaHidden: "true"});
     const label = (textContent, height, className = "") => {
       const made = element("span", {textContent, className});
       made.style.top = `${height}%`;
@@ -44,24 +44,23 @@ globalThis.mgtLines = (() => {
 
     function show({lines, low, high, place, first, second, words}) {
       const height = (value) => HIGH * (high - value) / (high - low);
-      lines.forEach((values, digit) => {
-        curves[digit].setAttribute("d", path(values, place, height));
-        curves[digit].setAttribute("class", digit === first ? "mgt-first" : digit === second ? "mgt-second" : "");
+      lines.forEach((values, k) => {
+        curves[k].setAttribute("d", path(values, place, height));
+        curves[k].setAttribute("class", k === first ? "mgt-first" : k === second ? "mgt-second" : "");
       });
-      for (const digit of [second, first]) if (digit !== null) group.append(curves[digit]);  // on top
+      for (const k of [second, first]) if (k !== null) group.append(curves[k]);  // on top
       zero.setAttribute("y1", height(0));
       zero.setAttribute("y2", height(0));
       const heights = new Set([high, ...(low < 0 && high > 0 ? [0] : []), low]);
-      ticks.replaceChildren(...[...heights].map((value) => label(signed(value, 0), height(value))));
-      const ends = [first, second].filter((digit) => digit !== null && Number.isFinite(lines[digit].at(-1)));
-      const at = ends.map((digit) => height(lines[digit].at(-1)));
+      ticks.replaceChildren(...[...heights].map((value) => label(written(value), height(value))));
+      const shown = [first, second].filter((k) => k !== null && Number.isFinite(lines[k].at(-1)));
+      const at = shown.map((k) => height(lines[k].at(-1)));
       const tops = at.length === 2 ? apart(...at, 12) : at;
-      const named = (digit, k) => label(digit, tops[k], digit === first ? "mgt-first" : "mgt-second");
-      names.replaceChildren(...ends.map(named));
+      ends.replaceChildren(...shown.map((k, n) => label(names[k], tops[n], k === first ? "mgt-first" : "mgt-second")));
       svg.setAttribute("aria-label", words);
     }
     const mark = (x) => ["x1", "x2"].forEach((end) => here.setAttribute(end, WIDE * x));
-    return {node: element("div", {className: "mgt-lines"}, ticks, svg, names), show, mark};
+    return {node: element("div", {className: "mgt-lines"}, ticks, svg, ends), show, mark};
   }
 
   // From a whole ten below all numbers to a whole ten above.

@@ -1,6 +1,6 @@
 // When do several workers pay? A step on paper for any number of them, and where the reader expects it to be shortest.
 (() => {
-  const {button, caption, element, menu, remember, remembered, rounded, setUp, slider, svg, tick} = globalThis.mgtFace;
+  const {button, caption, element, menu, remember, remembered, rounded, setUp, slider, svg} = globalThis.mgtFace;
   const MOST = 64;  // workers
 
   // ---- the settings, and how they are written -----------------------------------------------------------------------
@@ -30,7 +30,7 @@
     batch: {name: "images in a batch", values: ladder(1, 5), label: count},
     guess: {name: "my guess", values: Array.from({length: MOST}, (_, k) => k + 1), label: workers},
   };
-  const START = {net: 0, rate: 1e11, bits: 1e10, latency: 5e-5, batch: 1000, guess: 2, look: false, follow: false};
+  const START = {net: 0, rate: 1e11, bits: 1e10, latency: 5e-5, batch: 1000, guess: 2, look: false};
 
   // What the address says, as far as it is among the choices.
   function asked(networks) {
@@ -40,7 +40,7 @@
     for (const [key, values] of Object.entries(lists)) {
       if (values.includes(Number(texts[key] ?? NaN))) state[key] = Number(texts[key]);
     }
-    return {...state, look: texts.look === "true", follow: texts.follow === "true"};
+    return {...state, look: texts.look === "true"};
   }
 
   // ---- a step on paper, as in chapter 7 -----------------------------------------------------------------------------
@@ -160,11 +160,10 @@
         : "Axes for a curve that is still to come.");
       numbers.replaceChildren(table(settings(), state.guess, teams, state.look));
       says.say(text);
-      look.disabled = state.look;
+      look.textContent = state.look ? "Guess again" : "Look";
     }
     const choose = (key, value) => {
       state[key] = value;
-      if (key !== "guess" && key !== "look") state.look = state.follow;
       remember("pay", state);
       show();
     };
@@ -172,18 +171,17 @@
     const nets = {name: "network", values: [...networks.keys()], label: (k) => networks[k].name};
     const controls = {net: made(menu, "net", nets)};
     for (const [key, spec] of Object.entries(SETTINGS)) controls[key] = made(slider, key, spec);
-    const follow = made(tick, "follow", {name: "Keep looking while I change things"});
-    const look = button("Look", () => choose("look", true));
+    const look = button("Look", () => choose("look", !state.look));
     const reset = button("Reset", () => {
       Object.assign(state, START);
-      for (const [key, control] of Object.entries({...controls, follow})) control.set(state[key]);
+      for (const [key, control] of Object.entries(controls)) control.set(state[key]);
       remember("pay", state);
       show();
     });
     figure.pay = {stepSeconds, teamsOf};
     show();
     return element("div", {className: "mgt-face"}, ...Object.values(controls).map((control) => control.node),
-      element("div", {className: "mgt-tools"}, look, follow.node, reset), says.node, plot, numbers);
+      element("div", {className: "mgt-tools"}, look, reset), says.node, plot, numbers);
   }
 
   setUp("pay", pay);

@@ -1,11 +1,12 @@
 // A graph whose values come one step at a time. The drawing holds all values to begin with; this hides what is still
 // to come. Where the graph can run in the page, the reader may change what comes in, and everything is computed anew.
 (() => {
-  const {button, caption, element, remember, remembered, setUp, slider} = globalThis.mgtFace;
+  const {button, caption, element, remember, remembered, rounded, setUp, slider} = globalThis.mgtFace;
   const {changes, isWhole, run, textOf, whyNot, written} = globalThis.mgtGraph;
   const PACE = 900;  // milliseconds between played steps
   const FEW = 16;    // numbers of a tensor that has fields
   const TRAIL = 6;   // results that are told
+  const WIDE = 5;    // steps that the plot of results has room for at first
 
   // ---- the drawing --------------------------------------------------------------------------------------------------
 
@@ -140,10 +141,31 @@
 
   const resultOf = ({results}) => results.find(([label]) => label.startsWith("returns"))?.[1];
 
+  // What the graph returned, against steps taken: for each a text and a number.
+  function course() {
+    const written = (value) => rounded(value).replace("-", "\u2212");
+    const lines = globalThis.mgtLines.plot({names: [""], written}), ends = element("div", {className: "mgt-across"});
+    const title = element("p", {textContent: "What the graph returns, against steps taken."});
+    ends.ariaHidden = "true";
+    const show = (told) => {
+      const numbers = told.map(({number}) => (Number.isFinite(number) ? number : NaN));
+      const finite = numbers.filter(Number.isFinite), low = Math.min(0, ...finite), high = Math.max(low, ...finite);
+      const steps = Math.max(0, told.length - 1), last = Math.max(WIDE, steps);
+      const words = !steps ? "Nothing yet: no step was taken."
+        : `What the graph returns, against steps taken: ${told[0].text} at first, ${told[steps].text} after ${steps}.`;
+      lines.show({lines: [steps ? numbers : []], low, high: high > low ? high : low + 1, place: (k) => k / last,
+        first: 0, second: null, words});
+      ends.replaceChildren(...[0, "steps taken", last].map((textContent) => element("span", {textContent})));
+    };
+    show([]);
+    return {node: element("div", {className: "mgt-course"}, title, lines.node, ends), show};
+  }
+
   // What came out, after how many steps, and where the first number is that is none. `past`: results of steps before.
   function outcome(data, found, texts, past) {
     const odd = found.findIndex((x) => x && !isWhole(x) && x.data.some((value) => !Number.isFinite(value)));
-    const before = (k) => (k === resultOf(data) && past.length ? ` (before: ${past.slice(-TRAIL).join(", ")})` : "");
+    const trail = past.slice(-TRAIL).map(({text}) => text).join(", ");
+    const before = (k) => (k === resultOf(data) && past.length ? ` (before: ${trail})` : "");
     const results = data.results.map(([label, k]) => `${label} ${texts[k]}${before(k)}`).join("; ");
     const steps = `After ${past.length} more step${past.length === 1 ? "" : "s"}`;
     const trouble = odd < 0 ? "" : ` Not a finite number first at ${data.names[odd]}: ${texts[odd]}.`;
@@ -167,13 +189,17 @@
     const {feeds} = program, start = feeds.map(written), key = `graph-${data.name}`, says = caption();
     const isOpen = ({name}, k) => name && data.places.includes(k) && start[k].data.length <= FEW;
     const fields = feeds.map((feed, k) => (isOpen(feed, k) ? fieldsOf(feed, () => change()) : null));
-    let now = start, after = null, past = [];
+    const result = resultOf(data), another = changes(program) ? [button("Another step", () => step())] : [];
+    const plot = another.length && /^[^[\u2026]+$/.test(data.texts[result] ?? "") ? course() : null;
+    let now = start, after = null, past = [], latest = null;  // `latest`, and each of `past`: {text, number}
 
     function compute() {
       const done = run(program, now), valueOf = (k) => (k < now.length ? now[k] : done.tensors[k]);
       const found = data.places.map((k) => (k === null ? null : valueOf(k)));
       const texts = found.map((x) => (x ? textOf(x) : ""));
       after = done.after;
+      latest = {text: texts[result] ?? "", number: found[result]?.data.length === 1 ? +found[result].data[0] : NaN};
+      plot?.show([...past, latest]);
       show(texts, found.map((x) => (x ? pictureOf(x) : "")));
       says.say(outcome(data, found, texts, past));
     }
@@ -199,7 +225,7 @@
       fields.forEach((each, k) => each?.set(now[k]));
       return attempt();
     }
-    const step = () => (after || attempt()) && go(after, [...past, data.texts[resultOf(data)] ?? ""]);
+    const step = () => (after || attempt()) && go(after, [...past, latest]);
     function restore() {
       const state = remembered(key) ?? {}, textOfFeed = (k) => fields[k] && state[feeds[k].name];
       const tensors = feeds.map((feed, k) => fromState(textOfFeed(k), feed, start[k]));
@@ -207,12 +233,12 @@
       if (tensors.some((each, k) => each !== start[k])) go(tensors, []);
     }
 
-    const another = changes(program) ? [button("Another step", step)] : [], shown = fields.filter(Boolean);
+    const shown = fields.filter(Boolean);
     if (!shown.length && !another.length) return {nodes: [], restore() {}};
     says.say("Change a number, and everything is computed anew, in this page.");
     const buttons = element("div", {className: "mgt-tools"}, ...another, button("Reset", () => go(start, [])));
     const node = element("div", {className: "mgt-tensors"}, ...shown.map((each) => each.node), buttons);
-    return {nodes: [node, says.node], restore};
+    return {nodes: [node, says.node, ...(plot ? [plot.node] : [])], restore};
   }
 
   // ---- the figure ---------------------------------------------------------------------------------------------------

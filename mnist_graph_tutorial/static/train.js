@@ -162,7 +162,8 @@
       right.ariaLabel = `Accuracy on held-out images against epochs, ${after}` +
         (rows.length ? `: ${percent(accuracy)}` : "");
     };
-    return {node: element("div", {}, element("div", {className: "mgt-curves"}, losses, right), legend), show};
+    const curves = element("div", {className: "mgt-curves"}, losses, right);
+    return {node: element("div", {className: "mgt-graphs"}, curves, legend), show};
   }
 
   // ---- weights, mistakes, and the answer to a drawing --------------------------------------------------------------
@@ -181,7 +182,7 @@
       words.textContent = `unit ${unit}${rows.at(-1)?.dead.includes(unit) ? ", dead" : ""}`;
       paint(column, `Weights of ${words.textContent}`);
     });
-    return {node: element("div", {}, title, sheet), show};
+    return {node: element("div", {className: "mgt-weights"}, title, sheet), show};
   }
 
   function mistakes() {
