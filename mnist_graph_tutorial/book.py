@@ -63,7 +63,7 @@ def settle_device(device: str) -> str:
     use_device(device)
     return describe_device()
 
-# %% ../nbs/44_book.ipynb #391ba3c8
+# %% ../nbs/44_book.ipynb #3deec3e6
 def run(
     data: str="auto",  # "auto", "mnist", "digits" or a directory with MNIST's four files
     *,
@@ -105,17 +105,17 @@ def run(
 def earlier(out: Path) -> dict:
     "Notebooks that another run has left, unless they are damaged or their code has changed since."
     there = [(path, out / path.name) for path in notebooks() if (out / path.name).is_file()]
-    return {path: copy for path, copy in there if _code(copy) == _code(path) and _has_run(copy)}
+    return {path: copy for path, copy in there if _is_run_of(path, copy)}
 
-def _code(path) -> list[str] | None:
-    "The code of a notebook's cells; `None` where it cannot be read."
-    try: nb = nbformat.read(path, 4)
-    except (ValueError, nbformat.ValidationError): return None
-    return [cell.source for cell in nb.cells if cell.cell_type == "code"]
-
-def _has_run(path) -> bool:
-    "Whether any cell of a notebook shows something."
-    return any(cell.get("outputs") for cell in nbformat.read(path, 4).cells)
+def _is_run_of(path: Path, copy: Path) -> bool:
+    "Whether a copy of a notebook has the same code, and shows something."
+    try: run = nbformat.read(copy, 4)
+    except (ValueError, nbformat.ValidationError): return False
+    code, copied = (
+        [cell.source for cell in nb.cells if cell.cell_type == "code"]
+        for nb in (nbformat.read(path, 4), run)
+    )
+    return copied == code and any(cell.get("outputs") for cell in run.cells)
 
 # %% ../nbs/44_book.ipynb #9c7be1a1
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -23,9 +23,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbdev.clean import clean_nb
 
-# %% ../nbs/15_execution.ipynb #baccda0b
+# %% ../nbs/15_execution.ipynb #dfda957e
 from .checks import silent_stderr
-from .manuscript import FOLDS, ONCE, bare_name, is_static, project
+from .manuscript import FOLDS, bare_name, first_copies, project
 
 # %% ../nbs/15_execution.ipynb #7774d9fd
 def environment(
@@ -242,7 +242,7 @@ def _last_words(log) -> str:
     log.seek(0)
     return "\n".join(log.read().decode(errors="replace").splitlines()[-5:])
 
-# %% ../nbs/15_execution.ipynb #74149c24
+# %% ../nbs/15_execution.ipynb #ae5b2826
 DEBRIS = re.compile(r"^(?:[IWEF]\d{4} |WARNING: All log messages before absl|\[IPKernelApp\]|\s*$)")
 
 def cleaned(nb) -> dict:
@@ -265,12 +265,7 @@ def clean_output(output: dict) -> dict | None:
     return output if output.get("text", True) else None
 
 def _leave_out_code(data: dict, seen: set):
-    "What pages have once: files of `static/` by their names, anything else in the first copy."
-    def lighter(found):
-        if is_static(found["key"]): return found["open"] + found["close"]
-        if found["key"] in seen: return ""
-        seen.add(found["key"])
-        return found[0]
-    if "text/html" in data:
-        page = ONCE.sub(lighter, "".join(data["text/html"]))
-        data["text/html"] = page.splitlines(keepends=True)
+    "What pages have once stays in the first copy; of a file of `static/` its name."
+    if "text/html" not in data: return
+    page = first_copies("".join(data["text/html"]), lambda file: "", seen)
+    data["text/html"] = page.splitlines(keepends=True)

@@ -7,7 +7,7 @@ __all__ = ['STATIC', 'LINE', 'FORMS', 'POLICY', 'SEARCH', 'page_link', 'mathml',
            'split_directions', 'output_html', 'Page', 'read_page', 'unique_anchors', 'sections', 'template', 'render',
            'search_index']
 
-# %% ../nbs/42_plain_pages.ipynb #8885397e
+# %% ../nbs/42_plain_pages.ipynb #abec257e
 import base64, contextlib, html, json, re
 from collections import Counter
 from pathlib import Path
@@ -20,8 +20,8 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbdev.config import get_config
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
-from .checks import put
 from .card import card_tags, write_card
+from .checks import put
 from .explore import Progress
 from .manuscript import anchor, bare_name, notebook_links, notebooks
 from .manuscript import once_a_page, processed, project, without_outputs

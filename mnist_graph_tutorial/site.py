@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['QUARTO_POLICY', 'ELSEWHERE', 'DIRECTORIES', 'without_strangers', 'post_render', 'build_site']
 
-# %% ../nbs/43_site.ipynb #78c2cdff
+# %% ../nbs/43_site.ipynb #bc920c4b
 import contextlib, functools, os, re, shutil, webbrowser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 import nbdev.quarto
 from nbdev.config import get_config
-from .checks import put
 from .card import card_tags, write_card
+from .checks import put
 from .manuscript import bare_name, notebook_links, notebooks
 from .manuscript import once_a_page, project, without_outputs
 from .plain_pages import formula_style, render

@@ -356,4 +356,5 @@ def test_update_writes_back_what_nbdev_clean_leaves_alone(small_book):
     code = "from nbdev.clean import nbdev_clean; nbdev_clean()"
     subprocess.run([sys.executable, "-c", code], cwd=place, check=True)
     assert {path: path.read_bytes() for path in after} == after
-    assert (place / "README.md").read_text().endswith("\n\n> of a small book\n")
+    note = "<!-- Made from nbs/index.ipynb; change that. -->"
+    assert (place / "README.md").read_text().endswith(f"# index\n\n\n{note}\n\n> of a small book\n")

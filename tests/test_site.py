@@ -90,7 +90,7 @@ def test_the_card_has_the_size_it_is_said_to_have(pages):
 
 def test_pages_are_light(pages):
     weights = {page: len(gzip.compress((pages / page).read_bytes())) for page in PAGES}
-    assert {page: weight for page, weight in weights.items() if weight > 1.5e6} == {}
+    assert {page: weight for page, weight in weights.items() if weight > 1.2e6} == {}
     assert sum(path.stat().st_size for path in pages.iterdir()) < 14e6  # with the notebooks, pictures and all
 
 @each_page
