@@ -1,6 +1,6 @@
 // The drawing pad: a trained network of one hidden layer answers to what is drawn.
 (() => {
-  const {DIGITS, bytes, netOf, read} = globalThis.mgtEngine, {normalise, sheet, samplesFor} = globalThis.mgtDrawing;
+  const {DIGITS, bytes, netOf, read} = globalThis.mgtEngine, {fitted, normalise, sheet, samplesFor} = globalThis.mgtDrawing;
   const {element, percent, picture, setUp, shared, signed} = globalThis.mgtFace;
 
   const plus = (value, places) => (value > 0 ? "+" : "") + signed(value, places);
@@ -118,7 +118,7 @@
     }
 
     const laid = sheet({figure, pen: data.pen, change}), samples = samplesFor(laid, shared(data.samples));
-    figure.pad = {read: (image) => read(net, image), normalise};
+    figure.pad = {read: (image) => read(net, image), fitted, normalise};
     return element("div", {className: "mgt-face"}, laid.node, verdict,
       element("div", {className: "mgt-views"}, seen.node, ...(pictures ? [ideal.node] : [])),
       element("div", {className: "mgt-tools"}, ...laid.buttons), samples.node, scores.node, parts.node);
