@@ -10,7 +10,8 @@ from browser import axe_findings, page_file, picture, visit
 from figures import FIGURES, SETUP, answered
 from mnist_graph_tutorial.explore import page as player_of
 from mnist_graph_tutorial.strokes import DIGITS as STROKES
-from mnist_graph_tutorial.strokes import fitted, resized
+from mnist_graph_tutorial.strokes import MARKS, fitted, resized
+from mnist_graph_tutorial.strokes import inked as ink_of
 
 THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 WIDTHS = pytest.mark.parametrize("width", [390, 1200])
@@ -250,6 +251,41 @@ def test_strokes_are_fitted_as_in_python(chromium, pad):
                              [[[[[x * side, y * side] for x, y in points] for points in strokes] for strokes in sets], pen])
     for ours, strokes in zip(made, sets):
         for points, expected in zip(ours, fitted(strokes, pen / side)): np.testing.assert_allclose(points, expected * side, atol=1e-6)
+
+@needs_mnist
+@pytest.mark.parametrize("name, reason", [("dash", "hardly any digit is so low"), ("spiral", "a small logit for so much ink")])
+def test_what_is_no_digit_is_doubted_in_words_and_in_colour(chromium, pad, name, reason):
+    "In the text that a screen reader is told, too; and the doubt goes with what raised it."
+    with visit(chromium, pad) as page:
+        write(page, MARKS[name])
+        assert verdict(page).endswith(f" Doubtful: {reason}.")
+        status = page.locator(PAD).get_by_role("status")
+        assert reason in status.inner_text() and status.locator(".mgt-doubt").is_visible()
+        assert "wavy" in status.locator("strong").evaluate("digit => getComputedStyle(digit).textDecoration")
+        page.locator(PAD).get_by_role("button", name="Clear").click()
+        assert verdict(page) == NOTHING and not status.locator(".mgt-doubt").is_visible()
+        write(page, STROKES[3])
+        assert "Doubtful" not in verdict(page)
+        assert "wavy" not in status.locator("strong").evaluate("digit => getComputedStyle(digit).textDecoration")
+
+DOUBTS = """text => {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), {reasonToDoubt} = document.querySelector(".mgt-pad").pad;
+  return Array.from({length: bytes.length / 784}, (_, k) =>
+    reasonToDoubt(Float32Array.from(bytes.subarray(784 * k, 784 * (k + 1)), (value) => value / 255)) !== "");
+}"""
+
+def test_the_page_doubts_what_python_doubts(chromium, pad, reader):
+    "Test images, about one in twenty, and marks that are no digit."
+    import base64
+    from mnist_graph_tutorial.digit_pad import DOUBTED, doubt_limits, doubted
+    from mnist_graph_tutorial.draw_a_digit import normalise_drawing
+    data, net = reader
+    marks = [normalise_drawing(ink_of(fitted(strokes, .11), .11)) for strokes in MARKS.values()]
+    pixels = np.rint(np.concatenate([data.test.images[:2_000], marks]) * 255).astype(np.uint8)
+    expected = doubted(doubt_limits(net, data.test), net, (pixels / 255).astype(np.float32))
+    with visit(chromium, pad) as page: found = np.array(page.evaluate(DOUBTS, base64.b64encode(pixels.tobytes()).decode()))
+    assert (found == expected).mean() >= .99                                     # 8 bits
+    assert DOUBTED / 3 < found[:-len(marks)].mean() < DOUBTED * 2 < found[-len(marks):].mean()
 
 def test_writing_clearing_and_undoing(chromium, pad):
     with visit(chromium, pad) as page:
