@@ -31,14 +31,20 @@ def _names_of(path: Path) -> set[str]:
     number = re.match(r"\d*", path.name)[0]
     return {path.name, path.stem, bare_name(path), number, number.lstrip("0")} - {""}
 
+def _no_such(name: str, paths) -> str:
+    "That no notebook goes by a name, and which names there are."
+    chapters = [f"{int(path.name[:2])} {bare_name(path)}" for path in paths if path.name[0] == "0"]
+    return (f"no notebook {name!r}; the chapters are {', '.join(chapters)}; any other goes by its "
+            "number or the name of its page, as index or 12 or data")
+
 def choose(
     names=(),       # "3", "mnist_net" or "03_mnist_net"; none means all
 ) -> list[Path]:    # in the order of the book
-    "The notebooks of that name; `ValueError` lists the names where there is no such notebook."
+    "The notebooks of that name; `ValueError` lists the chapters where there is no such notebook."
     paths = notebooks()
     for name in names:
-        if any(name in _names_of(path) for path in paths): continue
-        raise ValueError(f"no chapter {name!r}; there are {', '.join(map(bare_name, paths))}")
+        known = any(name in _names_of(path) for path in paths)
+        if not known: raise ValueError(_no_such(name, paths))
     return [path for path in paths if not names or _names_of(path) & set(names)]
 
 # %% ../nbs/44_book.ipynb #0e9471ae

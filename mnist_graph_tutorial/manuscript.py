@@ -146,9 +146,10 @@ def notebook_links(path) -> dict[str, str]:
     settings, name = get_config(), Path(path).name
     place = f"{settings.branch}/{settings.nbs_path.name}/{name}"
     repository = settings.git_url.removeprefix("https://github.com/")
+    colab = f"https://colab.research.google.com/github/{repository}/blob/{place}"
     return {
         "Download the notebook": name,
-        "Run it in Colab": f"https://colab.research.google.com/github/{repository}/blob/{place}",
+        **({"Run it in Colab": colab} if name[0] == "0" else {}),
         "Edit this page": f"{settings.git_url}/edit/{place}",
         "Report a problem": f"{settings.git_url}/issues/new?title={bare_name(path)}:%20",
     }

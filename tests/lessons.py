@@ -7,7 +7,7 @@ from mnist_graph_tutorial.execution import Executed, environment, execute, marke
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted((ROOT / "nbs").glob("0*.ipynb"))
 
-# Remembers of what type each name is after each cell, and which of them change it.
+# Remembers of what type each name is after each cell, and which of them change it; and texts that a figure cuts off.
 WATCH = """
 def _watch(shell):
     first, moved = {}, {}
@@ -25,6 +25,27 @@ def _watch(shell):
     shell.events.register("post_run_cell", after)
     return moved
 _moved = _watch(get_ipython())
+
+def _watch_figures():
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.figure import Figure
+    cut, save = [], Figure.savefig
+    def boxes(figure, renderer):
+        for ax in figure.axes:
+            if ax.axison:
+                for axis in (ax.xaxis, ax.yaxis): yield f"axis {axis.get_label_text()!r}", axis.get_tightbbox(renderer)
+            for text in (*ax.texts, ax.title):
+                if text.get_text().strip() and not text.get_clip_on(): yield repr(text.get_text()), text.get_window_extent(renderer)
+            if ax.get_legend(): yield "legend", ax.get_legend().get_window_extent(renderer)
+    def saved(figure, *args, **form):
+        result = save(figure, *args, **form)
+        width, height = figure.bbox.size
+        for name, box in boxes(figure, RendererAgg(width, height, figure.dpi)):
+            if box and min(box.x0, box.y0, width - box.x1, height - box.y1) < -1: cut.append(name)
+        return result
+    Figure.savefig = saved
+    return cut
+_cut = _watch_figures()
 """
 
 def cells_of(path) -> list:
@@ -76,9 +97,9 @@ def solved(code: str) -> str:
     return "\n".join([*lines[:last.lineno - 1], f"_verdict = {call}", "assert _verdict, _verdict"])
 
 def with_exercises(path) -> list[str]:
-    "What is run after a chapter: no name has changed its type, all solutions are right, wrong answers are caught."
+    "What is run after a chapter: no name has changed its type, no text is cut off, all solutions are right, wrong answers are caught."
     caught = [f"_verdict = {call}\nassert not _verdict and _verdict.text, {call!r}" for call in wrong_answers(path)]
-    return ["assert not _moved, _moved", *map(solved, solutions(path)), *caught]
+    return ["assert not _moved, _moved", "assert not _cut, _cut", *map(solved, solutions(path)), *caught]
 
 def run_chapter(path, data: str, directory: Path) -> Executed:
     "A chapter executed, its exercises after it; the notebook that is returned has the chapter's own cells alone."

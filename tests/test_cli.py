@@ -47,7 +47,7 @@ def test_words_that_are_not_understood(words, capsys):
     assert said[0].startswith("usage:") and "error:" in said[-1]
 
 @pytest.mark.parametrize("words,says", [
-    (["run", "--only", "mnist_bet"], "no chapter 'mnist_bet'; there are index, "),
+    (["run", "--only", "mnist_bet"], "no notebook 'mnist_bet'; the chapters are 1 graph_basics, "),
     (["run", "--data", "/no/such/directory"], "/no/such/directory"),
     (["run", "--data", "{empty}"], "no file train-images-idx3-ubyte"),
     (["run", "--data", "{short}"], "the header announces"),

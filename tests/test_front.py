@@ -7,7 +7,7 @@ from browser import visit
 from fontTools.ttLib import TTFont
 from nbdev.config import get_config
 from mnist_graph_tutorial import manuscript, plain_pages, site
-from mnist_graph_tutorial.glossary import PAGE, Term, glossary, links_to
+from mnist_graph_tutorial.glossary import PAGE, Term, glossary, links_to, not_meant
 from mnist_graph_tutorial.readme import badges, readme, readme_picture
 from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
 from PIL import Image
@@ -141,6 +141,26 @@ def test_links_of_readme_lead_to_files():
     for target in re.findall(r"\]\(([^)#\s]+)\)", readme()):
         assert target.startswith("https://") or (project() / target).is_file(), target
 
+# Whole pages
+
+@pytest.mark.parametrize("path", notebooks(), ids=bare_name)
+def test_a_page_loses_no_line_of_code(path, soups):
+    shown = {line.rstrip() for code in soups[bare_name(path)].select("pre.code") for line in code.get_text().splitlines()}
+    for cell in nbformat.read(path, 4).cells:
+        hidden = re.search(r"^#\|\s*(hide|export|default_exp|echo: false|include: false)\s", cell.source + "\n", re.M)
+        if cell.cell_type != "code" or hidden: continue
+        code = [line.rstrip() for line in cell.source.splitlines() if not line.startswith("#|")]
+        assert not [line for line in code if line and line not in shown]
+
+def test_titles_hold_no_markup(soups):
+    pages = [plain_pages.read_page(path) for path in notebooks()]
+    assert not [page.file for page in pages if re.search("[`*$]", page.title + page.subtitle)]
+
+def test_only_chapters_which_install_the_package_lead_to_colab():
+    for path in notebooks():
+        installs = "find_spec(" in path.read_text()
+        with contextlib.chdir(project()): assert ("Run it in Colab" in manuscript.notebook_links(path)) == installs
+
 # Glossary
 
 def eligible(soup):
@@ -152,6 +172,16 @@ def eligible(soup):
         if link: yield piece, link["href"].partition("#")[2]
         elif not piece.find_parent(stop): yield piece, None
 
+def passed_over(path):
+    "Names of the terms that a notebook means in another sense."
+    return not_meant(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown")
+
+def test_words_in_another_sense_are_terms_and_are_not_linked(soups):
+    names = {bare_name(path): passed_over(path) for path in notebooks() if path.name != PAGE}
+    assert names["explore"] == {"session", "weights"}
+    assert set().union(*names.values()) <= {term.name for term in glossary()}
+    assert not soups["explore"].select('a[href="glossary.html#session"], a[href="glossary.html#weights"]')
+
 @pytest.mark.parametrize("path", notebooks(), ids=bare_name)
 def test_each_term_is_linked_from_its_first_use_and_only_there(path, soups):
     if path.name == PAGE: return
@@ -159,7 +189,7 @@ def test_each_term_is_linked_from_its_first_use_and_only_there(path, soups):
     ending = lambda form: re.escape(form).replace(r"\ ", r"\s+")
     words = "|".join(sorted([*map(ending, forms), "environment variables?", "jupyter session", "unit tests?"], key=len, reverse=True))
     pattern = re.compile(rf"(?<![\w./-])({words})(?:e?s)?(?![\w-])", re.I)
-    seen = set()
+    seen = {manuscript.anchor(name) for name in passed_over(path)}
     for piece, linked in eligible(soups[bare_name(path)]):
         if linked:
             assert linked not in seen, f"{linked} is linked twice"

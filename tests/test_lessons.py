@@ -71,8 +71,12 @@ def test_cells_do_one_thing(path):
     for cell in code_cells(path):
         if not is_shown(cell): continue
         assert ";" not in re.sub(r"""(["'#]).*?(\1|$)""", "", cell.source, flags=re.M), cell.source
-        if not marked(cell.source, "exports"):
-            assert not re.search(r"^\s*assert\b", cell.source, re.M), f"a check in a lesson cell:\n{cell.source}"
+
+@pytest.mark.parametrize("path", sorted((ROOT / "nbs").glob("*.ipynb")), ids=bare_name)
+def test_checks_have_cells_of_their_own(path):
+    for cell in code_cells(path):
+        if not is_shown(cell) or marked(cell.source, "exports"): continue
+        assert not re.search(r"^\s*assert\b", cell.source, re.M), f"a check in a cell that is shown:\n{cell.source}"
 
 @chapters
 def test_one_heading_a_cell(path):

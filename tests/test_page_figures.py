@@ -62,19 +62,19 @@ def dream(page):
 def train(page):
     slide(page, "Hidden units", "End")
     button(page, "One epoch")
-    page.wait_for_function("document.querySelector('.mgt-train').training.run.rows.length > 1")
+    page.wait_for_function("() => document.querySelector('.mgt-train').training.run.rows.length > 1")
 
 def invert(page):
     page.get_by_role("combobox", name="matrix").select_option("two")
     page.get_by_role("combobox", name="pace").select_option("as fast as it goes")
     button(page, "Play the run")
-    page.wait_for_function("document.querySelector('progress').value === 100000")
+    page.wait_for_function("() => document.querySelector('progress').value === 100000")
     page.get_by_role("combobox", name="matrix").select_option("ten")
 
 def fingerprint(page):
     write(page)
     slide(page, "unit", "ArrowRight", 10)
-    button(page, "Strongest unit")
+    button(page, "Strongest unit: choose the one that adds most to the winner")
     page.get_by_role("checkbox", name="7").click()
 
 def steps(page):

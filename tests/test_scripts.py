@@ -12,7 +12,7 @@ Promise RegExp Set String Symbol Uint8Array Uint8ClampedArray Uint16Array Uint32
 globalThis undefined
 Blob DOMMatrix DecompressionStream ImageData IntersectionObserver MutationObserver Path2D ResizeObserver Response URLSearchParams WeakRef
 addEventListener atob cancelAnimationFrame clearInterval clearTimeout devicePixelRatio document getComputedStyle history
-localStorage location matchMedia performance requestAnimationFrame setInterval setTimeout window""".split()) | {"INDEX"}  # of the search's page
+localStorage location matchMedia navigator performance requestAnimationFrame setInterval setTimeout window""".split()) | {"INDEX"}  # of the search's page
 
 # Node brings a parser along, for its own use: it reads a script and tells what is in it.
 READER = """

@@ -414,6 +414,21 @@ def test_every_name_in_the_reference_leads_to_the_page_of_its_module(pages):
         page, name = href.split("#")
         assert page == f"{module}.html" and f'id="{name}"' in (pages / page).read_text(), href
 
+def test_code_is_copied_as_it_stands(chromium, pages):
+    "By mouse and by keyboard; the button says so, and offers it again once it is left."
+    with visit(chromium, (pages / "graph_basics.html").as_uri(), permissions=["clipboard-read", "clipboard-write"]) as tab:
+        boxes, paste = tab.locator("article > .copied-from"), lambda: tab.evaluate("navigator.clipboard.readText()")
+        assert tab.locator(".copied-from").count() == tab.locator("pre.code").count() > boxes.count() > 20
+        first, second = (boxes.nth(k).get_by_role("button") for k in range(2))
+        assert first.evaluate("(button) => getComputedStyle(button).opacity") == "0"
+        boxes.first.hover()
+        first.click()
+        boxes.first.get_by_text("Copied").wait_for()
+        assert paste() == boxes.first.locator("code").inner_text() and "import numpy as np" in paste()
+        second.press("Enter")
+        boxes.nth(1).get_by_text("Copied").wait_for()
+        assert paste() == boxes.nth(1).locator("code").inner_text() and first.inner_text() == "Copy"
+
 def test_the_policy_stops_a_page_from_asking(chromium, pages):
     with visit(chromium, (pages / "device.html").as_uri(), quiet=["Content Security Policy"]) as tab:
         with tab.expect_console_message(lambda message: "Content Security Policy" in message.text):

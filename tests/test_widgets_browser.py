@@ -625,7 +625,7 @@ def address(server, runtime: Path, log: Path) -> str:
 def run_all(page):
     "Run the notebook that is open in JupyterLab, once its kernel is there."
     page.set_default_timeout(90_000)
-    page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
+    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
 
 LAB_IS_KNOWN_FOR = ["favicon", "404", "Service Worker"]
@@ -689,7 +689,7 @@ def test_jupyterlab_shows_every_figure_that_computes_and_again(chromium, lab):
     cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (SETUP, *FIGURES.values())])
     with visit(chromium, lab(cells), height=1_400, quiet=LAB_IS_KNOWN_FOR) as page:
         page.set_default_timeout(180_000)
-        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
+        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'")
         page.evaluate(COUNT)
         run_cell(page, 0)
         address = page.url
@@ -699,7 +699,7 @@ def test_jupyterlab_shows_every_figure_that_computes_and_again(chromium, lab):
             before = page.evaluate("window.listeners")
             if name == "train": page.locator(".mgt-train").get_by_role("button", name="Play training").click()
             run_cell(page, k)
-            page.wait_for_function("!window.first.isConnected")
+            page.wait_for_function("() => !window.first.isConnected")
             assert answered(page, name).count() == 1 and page.evaluate("window.listeners") == before, name
             if name == "train": assert page.evaluate(STANDS_STILL), "the first training goes on after its figure has gone"
         assert page.url == address                                  # which is JupyterLab's own

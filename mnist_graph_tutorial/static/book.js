@@ -26,6 +26,26 @@ addEventListener("resize", reach);
 addEventListener("load", reach);
 reach();
 
+// Code can be copied; what the button says tells how that went.
+const copier = (code) => {
+  const button = document.createElement("button");
+  Object.assign(button, {type: "button", className: "copy", textContent: "Copy"});
+  button.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+    } catch { button.textContent = "Not allowed" }
+  };
+  button.onblur = button.onpointerleave = () => { button.textContent = "Copy" };
+  return button;
+};
+if (navigator.clipboard) document.querySelectorAll("pre.code").forEach(code => {
+  const box = document.createElement("div");
+  box.className = "copied-from";
+  code.replaceWith(box);
+  box.append(code, copier(code));
+});
+
 // A slash goes to the search field; contents that lie over the page make way; folded solutions open for the printer.
 addEventListener("keydown", event => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea")) return;

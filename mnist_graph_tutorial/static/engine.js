@@ -86,7 +86,7 @@ globalThis.mgtEngine = (() => {
     return sums;
   }
 
-  // outputs @ transposed weights: what a slope by the outputs says about the inputs.
+  // outputs @ transposed weights: what a slope with respect to the outputs says about the inputs.
   function backward(slope, weights, inputs) {
     const columns = slope.length, used = places(slope), sums = new Float64Array(inputs);
     for (let i = 0; i < inputs; i++) {
@@ -124,7 +124,7 @@ globalThis.mgtEngine = (() => {
     return {...found, probabilities: softmax(found.logits)};
   }
 
-  // ---- losses: of logits and the right digit, with the slope by each logit ------------------------------------------
+  // ---- losses: of logits and the right digit, with the slope with respect to each logit -----------------------------
 
   const one = (digit, k) => (k === digit ? 1 : 0);
 
@@ -152,13 +152,13 @@ globalThis.mgtEngine = (() => {
 
   const LOSSES = {softmax: softmaxLoss, post: postLoss, logit: logitLoss};
 
-  // ---- gradients by the weights, and training -----------------------------------------------------------------------
+  // ---- gradients with respect to the weights, and training ----------------------------------------------------------
 
   const zerosLike = ({w1, b1, w2, b2}) =>
     ({w1: new Float64Array(w1.length), b1: new Float64Array(b1.length),
       w2: new Float64Array(w2.length), b2: new Float64Array(b2.length)});
 
-  // Adds what one image says about a layer's weights and biases: the layer's inputs times the slope by its outputs.
+  // Adds what one image says about a layer: its inputs times the slope with respect to its outputs, and that slope.
   function addLayer(inputs, slope, weights, biases) {
     const columns = slope.length, used = places(slope);
     for (let k = 0; k < used.length; k++) biases[used[k]] += slope[used[k]];
@@ -260,7 +260,7 @@ globalThis.mgtEngine = (() => {
     return sum;
   }
 
-  // Loss of an image for a digit, penalties included, and its slope by each pixel.
+  // Loss of an image for a digit, penalties included, and its slope with respect to each pixel.
   function imageGradient(net, image, digit, {loss, l1 = 0, l2 = 0, tv = 0}) {
     const {hidden, logits, probabilities} = read(net, image), {loss: cost, slope} = loss(logits, digit);
     const pixels = backward(backwardToHidden(slope, net, hidden), net.w1, image.length);
