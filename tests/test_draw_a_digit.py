@@ -9,7 +9,7 @@ from mnist_graph_tutorial.data import load_mnist
 from mnist_graph_tutorial.draw_a_digit import DigitPad, crop, normalise_drawing, quantise, shares
 from mnist_graph_tutorial.fingerprints import unit_order
 from mnist_graph_tutorial.mnist_net import MnistNet
-from mnist_graph_tutorial.digit_pad import contributions_to, pad_scales, pen_width, telling_samples, unit_groups
+from mnist_graph_tutorial.digit_pad import contributions_to, doubt_limits, doubted, pad_scales, pen_width, telling_samples, unit_groups
 from mnist_graph_tutorial.page_engine import packed, packed_images, packed_layer
 
 @pytest.fixture(scope="module")
@@ -179,3 +179,16 @@ def test_the_pen_is_as_wide_as_a_stroke_of_a_one(data):
     bar[4:24, 12:15] = 1
     ones = data.test._replace(images=np.stack([bar.ravel()] * 10), labels=np.full(10, 1, np.int32))
     assert pen_width(ones) == pytest.approx(3 / 20 * .75 * 140, abs=.06)
+
+@pytest.mark.parametrize("share", [.02, .1])
+def test_a_share_of_the_images_of_each_digit_falls_below_the_limits(net, data, share):
+    images = data.test.images
+    limits, digits = doubt_limits(net, data.test, share), np.argmax(net(images), axis=1)
+    assert len(limits["logits"]) == 10 and limits["rows"] >= 1
+    by_logit = doubted(limits | dict(rows=0), net, images)
+    for digit in set(digits): assert by_logit[digits == digit].mean() == pytest.approx(share, abs=.02 + 1.5 / (digits == digit).sum())   # rounded limits
+    assert doubted(limits | dict(logits=[-1e9] * 10), net, images).mean() <= share / 10
+
+def test_a_digit_that_is_never_read_has_a_limit_all_the_same(net, data):
+    only = data.test._replace(images=data.test.images[:1], labels=data.test.labels[:1])
+    assert doubt_limits(net, only)["logits"].count(0) == 9

@@ -12,7 +12,7 @@ FLOORS = [
     {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_reading", "graph_steps",
      "page_graph", "page_inverse",
      "plain_pages", "glossary", "readme", "execution"},
-    {"mnist_net", "draw_a_digit", "graph_folding", "site", "page_dream", "page_fingerprint", "page_shift", "page_training"},
+    {"mnist_net", "draw_a_digit", "graph_folding", "site", "page_dream", "page_fingerprint", "page_shift", "page_training", "strokes"},
     {"ideal_images", "pretrained", "workers", "graph_view", "book"},
     {"sessions", "graph_basics", "fingerprints", "scaling_out"},
     {"contenders"}, {"bench"}, {"cli"}]

@@ -9,6 +9,9 @@ import pytest
 from browser import axe_findings, page_file, picture, visit
 from figures import FIGURES, SETUP, answered
 from mnist_graph_tutorial.explore import page as player_of
+from mnist_graph_tutorial.strokes import DIGITS as STROKES
+from mnist_graph_tutorial.strokes import MARKS, fitted, resized
+from mnist_graph_tutorial.strokes import inked as ink_of
 
 THEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 WIDTHS = pytest.mark.parametrize("width", [390, 1200])
@@ -168,21 +171,6 @@ def pad(reader, tmp_path_factory):
 
 PAD = ".mgt-pad >> nth=0"
 
-def arc(x, y, across, down, start, end):
-    "Points along an ellipse, angles in degrees."
-    angles = np.radians(np.linspace(start, end, 12))
-    return list(zip(x + across * np.cos(angles), y + down * np.sin(angles)))
-
-STROKES = {   # in shares of the pad's side
-    0: [arc(.5, .5, .22, .32, -90, 270)], 1: [[(.52, .15), (.48, .85)]],
-    2: [arc(.48, .33, .2, .17, -170, 45) + [(.25, .8), (.75, .8)]],
-    3: [arc(.47, .33, .18, .16, -140, 90) + arc(.47, .66, .22, .18, -90, 140)],
-    4: [[(.35, .18), (.28, .52), (.72, .5)], [(.66, .2), (.6, .85)]],
-    5: [[(.7, .2), (.36, .2), (.34, .46)] + arc(.46, .63, .2, .18, -120, 140)],
-    6: [[(.6, .15), (.42, .4), (.35, .6)] + arc(.5, .66, .16, .16, 180, -180)], 7: [[(.25, .22), (.72, .2), (.42, .85)]],
-    8: [arc(.5, .33, .15, .15, 90, 450) + arc(.5, .66, .19, .18, -90, 270)],
-    9: [arc(.48, .34, .17, .16, 0, -360) + [(.64, .36), (.58, .85)]]}
-
 def write(page, strokes):
     "Draw with the mouse."
     box = page.locator(f"{PAD} >> .mgt-draw canvas").bounding_box()
@@ -215,14 +203,89 @@ def test_blank_pad_says_so(chromium, pad):
         assert page.locator(f"{PAD} >> li").count() == 10 and page.locator(f"{PAD} >> .mgt-cells b").count() == 2 * (300 + 1)  # two strips of units and bias
 
 @needs_mnist
-def test_written_digits_are_read(chromium, pad):
+@pytest.mark.parametrize("size", [.15, .25, .5, .8, .95])
+def test_written_digits_are_read_whatever_their_size(chromium, pad, size):
+    "The pen is as broad on the sheet whether one writes small or large; the network sees lines of one breadth."
     with visit(chromium, pad) as page:
         read = {}
         for digit, strokes in STROKES.items():
             page.locator(PAD).get_by_role("button", name="Clear").click()
-            write(page, strokes)
+            write(page, resized(strokes, size))
             read[digit] = verdict(page)
         assert {digit: text[0] for digit, text in read.items()} == {digit: str(digit) for digit in range(10)}
+
+def inked_box(page, selector) -> list[float]:
+    "Left, top, right and bottom of what is inked on a canvas, in shares of its side."
+    return page.locator(f"{PAD} >> {selector}").evaluate("""c => {
+      const {data} = c.getContext("2d").getImageData(0, 0, c.width, c.height), at = [...Array(c.width * c.height).keys()]
+        .filter((k) => data[4 * k + 3] > 127), across = at.map((k) => k % c.width), down = at.map((k) => Math.floor(k / c.width));
+      const least = (all) => all.reduce((a, b) => Math.min(a, b)), most = (all) => all.reduce((a, b) => Math.max(a, b)) + 1;
+      return [least(across), least(down), most(across), most(down)].map((value) => value / c.width); }""")
+
+def test_small_writing_stays_small_on_the_sheet_and_fills_what_the_network_sees(chromium, pad):
+    small = [[(.6, .1), (.6, .3)]]
+    with visit(chromium, pad) as page:
+        write(page, small)
+        verdict(page)
+        left, top, right, bottom = inked_box(page, ".mgt-draw canvas")
+        assert left > .5 and bottom < .4 and bottom - top < .35
+        left, top, right, bottom = inked_box(page, ".mgt-view >> nth=0 >> canvas")
+        assert bottom - top > 18 / 28 and right - left <= 5 / 28          # a thin line; enlarged as it is on the sheet, it is 8 wide
+
+def test_the_pen_stays_on_the_sheet(chromium, pad):
+    "What one does not see is not read: a pointer that leaves the sheet writes along its edge."
+    with visit(chromium, pad) as page:
+        boxes = []
+        for foot in (.9999, 1.6):                               # where the pointer went, such a 7 is much narrower
+            page.locator(PAD).get_by_role("button", name="Clear").click()
+            write(page, [[(.3, .3), (.7, .3), (.5, foot)]])
+            verdict(page)
+            boxes.append(inked_box(page, ".mgt-view >> nth=0 >> canvas"))
+        np.testing.assert_allclose(*boxes, atol=1.1 / 28)
+
+def test_strokes_are_fitted_as_in_python(chromium, pad):
+    side, pen = 140, 15.2
+    sets = [*STROKES.values(), [[(.5, .5)]], [[(.1, .1), (.12, .1)]], [[(.1, .8), (.9, .8)]], [*STROKES[4], *STROKES[1]]]
+    with visit(chromium, pad) as page:
+        made = page.evaluate("([sets, pen]) => sets.map((strokes) => document.querySelector('.mgt-pad').pad.fitted(strokes, pen))",
+                             [[[[[x * side, y * side] for x, y in points] for points in strokes] for strokes in sets], pen])
+    for ours, strokes in zip(made, sets):
+        for points, expected in zip(ours, fitted(strokes, pen / side)): np.testing.assert_allclose(points, expected * side, atol=1e-6)
+
+@needs_mnist
+@pytest.mark.parametrize("name, reason", [("dash", "hardly any digit is so low"), ("spiral", "a small logit for so much ink")])
+def test_what_is_no_digit_is_doubted_in_words_and_in_colour(chromium, pad, name, reason):
+    "In the text that a screen reader is told, too; and the doubt goes with what raised it."
+    with visit(chromium, pad) as page:
+        write(page, MARKS[name])
+        assert verdict(page).endswith(f" Doubtful: {reason}.")
+        status = page.locator(PAD).get_by_role("status")
+        assert reason in status.inner_text() and status.locator(".mgt-doubt").is_visible()
+        assert "wavy" in status.locator("strong").evaluate("digit => getComputedStyle(digit).textDecoration")
+        page.locator(PAD).get_by_role("button", name="Clear").click()
+        assert verdict(page) == NOTHING and not status.locator(".mgt-doubt").is_visible()
+        write(page, STROKES[3])
+        assert "Doubtful" not in verdict(page)
+        assert "wavy" not in status.locator("strong").evaluate("digit => getComputedStyle(digit).textDecoration")
+
+DOUBTS = """text => {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), {reasonToDoubt} = document.querySelector(".mgt-pad").pad;
+  return Array.from({length: bytes.length / 784}, (_, k) =>
+    reasonToDoubt(Float32Array.from(bytes.subarray(784 * k, 784 * (k + 1)), (value) => value / 255)) !== "");
+}"""
+
+def test_the_page_doubts_what_python_doubts(chromium, pad, reader):
+    "Test images, about one in twenty, and marks that are no digit."
+    import base64
+    from mnist_graph_tutorial.digit_pad import DOUBTED, doubt_limits, doubted
+    from mnist_graph_tutorial.draw_a_digit import normalise_drawing
+    data, net = reader
+    marks = [normalise_drawing(ink_of(fitted(strokes, .11), .11)) for strokes in MARKS.values()]
+    pixels = np.rint(np.concatenate([data.test.images[:2_000], marks]) * 255).astype(np.uint8)
+    expected = doubted(doubt_limits(net, data.test), net, (pixels / 255).astype(np.float32))
+    with visit(chromium, pad) as page: found = np.array(page.evaluate(DOUBTS, base64.b64encode(pixels.tobytes()).decode()))
+    assert (found == expected).mean() >= .99                                     # 8 bits
+    assert DOUBTED / 3 < found[:-len(marks)].mean() < DOUBTED * 2 < found[-len(marks):].mean()
 
 def test_writing_clearing_and_undoing(chromium, pad):
     with visit(chromium, pad) as page:

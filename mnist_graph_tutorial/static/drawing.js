@@ -73,6 +73,19 @@ globalThis.mgtDrawing = (() => {
     return context;
   }
 
+  // For the network, strokes get one size before they get their width: with the pen's width, the longer side of their
+  // frame becomes as long as the pen is made for, so that small writing has no thicker lines than large. What is
+  // shorter than a tenth of the sheet, like a dot, is enlarged no more than that tenth.
+  const HEIGHT = 0.75 * SHEET, LEAST = SHEET / 10;
+  function fitted(strokes, pen) {
+    const points = strokes.flat(), least = (a, b) => Math.min(a, b), most = (a, b) => Math.max(a, b);
+    const frame = [0, 1].map((axis) => points.map((point) => point[axis]))
+      .map((values) => ({low: values.reduce(least, Infinity), high: values.reduce(most, -Infinity)}));
+    const by = (HEIGHT - pen) / Math.max(LEAST, ...frame.map(({low, high}) => high - low));
+    const moved = (value, axis) => (value - (frame[axis].low + frame[axis].high) / 2) * by + SHEET / 2;
+    return strokes.map((stroke) => stroke.map((point) => point.map(moved)));
+  }
+
   // What the pen left, as rows of numbers from 0 to 1.
   function inkOf(strokes, pen) {
     const canvas = element("canvas", {width: SHEET, height: SHEET});
@@ -109,7 +122,7 @@ globalThis.mgtDrawing = (() => {
 
     const frame = () => {
       due = 0;
-      const image = sample ? sample.image : normalise(inkOf(strokes, pen));
+      const image = sample ? sample.image : normalise(inkOf(fitted(strokes, pen), pen));
       paint(canvas, strokes, pen, sample);
       hint.hidden = image !== null;
       canvas.ariaLabel = sample ? sample.name : image ? "What you wrote" : "Empty: write a digit here";
@@ -138,9 +151,10 @@ globalThis.mgtDrawing = (() => {
     sheets.push(new WeakRef(own));
     own.offer();
 
+    const onSheet = (value) => Math.min(Math.max(value, 0), SHEET);  // nothing is read that is not seen
     const point = ({clientX, clientY}) => {
       const {left, top, width} = canvas.getBoundingClientRect();
-      return [(clientX - left) * SHEET / width, (clientY - top) * SHEET / width];
+      return [(clientX - left) * SHEET / width, (clientY - top) * SHEET / width].map(onSheet);
     };
     const isOwn = (event) => event.pointerId === pointer?.pointerId;
     const lift = (event) => {
@@ -207,5 +221,5 @@ globalThis.mgtDrawing = (() => {
       named: () => (laid.sample ? `${laid.sample.digit}.${laid.sample.k}` : "")};
   }
 
-  return {normalise, sheet, samplesFor, easel};
+  return {normalise, fitted, sheet, samplesFor, easel};
 })();

@@ -1,6 +1,7 @@
 // The drawing pad: a trained network of one hidden layer answers to what is drawn.
 (() => {
-  const {DIGITS, bytes, netOf, read} = globalThis.mgtEngine, {normalise, sheet, samplesFor} = globalThis.mgtDrawing;
+  const {DIGITS, SIDE, bytes, netOf, read} = globalThis.mgtEngine;
+  const {fitted, normalise, sheet, samplesFor} = globalThis.mgtDrawing;
   const {element, percent, picture, setUp, shared, signed} = globalThis.mgtFace;
 
   const plus = (value, places) => (value > 0 ? "+" : "") + signed(value, places);
@@ -86,19 +87,29 @@
     return {node: element("div", {className: "mgt-origins"}, title, ...first.nodes, ...second.nodes, labels), show};
   }
 
+  // Why to doubt that this is a digit at all; nothing where there is no reason. A logit is small or large for its ink:
+  // for the length of the image as a vector.
+  function reasonToDoubt(image, logits, limits) {
+    const rows = Array.from({length: SIDE}, (_, y) => image.subarray(y * SIDE, (y + 1) * SIDE));
+    if (rows.filter((row) => row.some((value) => value > 0)).length < limits.rows) return "hardly any digit is so low";
+    const [winner] = ranked(logits);
+    return logits[winner] / Math.hypot(...image) < limits.logits[winner] ? "a small logit for so much ink" : "";
+  }
+
   function words({logits, probabilities}, sample) {
     const [first, second] = ranked(logits);
-    const doubt = probabilities[first] < 0.9 ? `; next comes ${second}, with ${percent(probabilities[second])}` : "";
+    const rival = probabilities[first] < 0.9 ? `; next comes ${second}, with ${percent(probabilities[second])}` : "";
     const truth = sample && `${sample.digit === first ? "Right" : "Wrong"}: this is ${sample.name}.`;
-    return [first, `is what the network reads, with ${percent(probabilities[first])}${doubt}. ${truth ?? ""}`];
+    return [first, `is what the network reads, with ${percent(probabilities[first])}${rival}. ${truth ?? ""}`];
   }
 
   function pad(figure, data) {
     const net = netOf(shared(data.net));
     const pictures = data.ideals && Float32Array.from(bytes(data.ideals), (value) => value / 255);
     const idealOf = (digit) => pictures.subarray(digit * 784, (digit + 1) * 784);
-    const digit = element("strong"), sentence = element("span");
-    const verdict = element("p", {className: "mgt-verdict", role: "status"}, digit, sentence);
+    const digit = element("strong"), sentence = element("span"), doubt = element("span", {className: "mgt-doubt"});
+    const verdict = element("p", {className: "mgt-verdict", role: "status"}, digit,
+      element("span", {}, sentence, doubt));
     const seen = picture({name: "what it sees"}), ideal = picture({name: "its ideal"});
     const scores = scoreboard(data.span), parts = origins(data.units, net, data.reach);
 
@@ -114,11 +125,15 @@
       parts.show(answer);
       digit.textContent = winner;
       sentence.textContent = text;
+      const reason = answer && reasonToDoubt(image, answer.logits, data.doubt);
+      doubt.textContent = reason ? `Doubtful: ${reason}.` : "";
+      verdict.classList.toggle("mgt-doubted", Boolean(reason));
       verdict.ariaBusy = String(drawing);  // a screen reader waits until the pen is lifted
     }
 
     const laid = sheet({figure, pen: data.pen, change}), samples = samplesFor(laid, shared(data.samples));
-    figure.pad = {read: (image) => read(net, image), normalise};
+    figure.pad = {read: (image) => read(net, image), fitted, normalise,
+      reasonToDoubt: (image) => reasonToDoubt(image, read(net, image).logits, data.doubt)};
     return element("div", {className: "mgt-face"}, laid.node, verdict,
       element("div", {className: "mgt-views"}, seen.node, ...(pictures ? [ideal.node] : [])),
       element("div", {className: "mgt-tools"}, ...laid.buttons), samples.node, scores.node, parts.node);
