@@ -71,12 +71,12 @@ def _home() -> str:
     return f"{get_config().doc_host}{get_config().doc_baseurl}/"
 
 def _with_links(text: str, notebook: Path, links: dict, directory: Path) -> str:
-    "Links to download and to run the notebook, below the title of a page."
+    "Links to download and to run the notebook, below the title of a page; Quarto writes those to edit and to report."
     put(directory / notebook.name, without_outputs(notebook))
-    first = list(links.items())[:2]  # Quarto itself writes the links to edit and to report
     line = " · ".join(
         f'<a href="{url}"{" download" if "/" not in url else ""}>{label}</a>'
-        for label, url in first
+        for label, url in links.items()
+        if label.startswith(("Download", "Run"))
     )
     if 'class="notebook-links"' in text: return text
     return re.sub(

@@ -141,24 +141,24 @@
 
   const resultOf = ({results}) => results.find(([label]) => label.startsWith("returns"))?.[1];
 
-  // What the graph returned, against steps taken: for each a text and a number.
+  // What the graph returned, against steps taken: for each a text and a number. Unseen until there is a step to plot.
   function course() {
     const written = (value) => rounded(value).replace("-", "\u2212");
     const lines = globalThis.mgtLines.plot({names: [""], written}), ends = element("div", {className: "mgt-across"});
     const title = element("p", {textContent: "What the graph returns, against steps taken."});
+    const node = element("div", {className: "mgt-course", hidden: true}, title, lines.node, ends);
     ends.ariaHidden = "true";
     const show = (told) => {
       const numbers = told.map(({number}) => (Number.isFinite(number) ? number : NaN));
       const finite = numbers.filter(Number.isFinite), low = Math.min(0, ...finite), high = Math.max(low, ...finite);
-      const steps = Math.max(0, told.length - 1), last = Math.max(WIDE, steps);
-      const words = !steps ? "Nothing yet: no step was taken."
-        : `What the graph returns, against steps taken: ${told[0].text} at first, ${told[steps].text} after ${steps}.`;
-      lines.show({lines: [steps ? numbers : []], low, high: high > low ? high : low + 1, place: (k) => k / last,
-        first: 0, second: null, words});
+      const steps = told.length - 1, last = Math.max(WIDE, steps);
+      const change = `${told[0].text} at first, ${told[steps].text} after ${steps}`;
+      node.hidden = !steps;
+      lines.show({lines: [numbers], low, high: high > low ? high : low + 1, place: (k) => k / last,
+        first: 0, second: null, words: `What the graph returns, against steps taken: ${change}.`});
       ends.replaceChildren(...[0, "steps taken", last].map((textContent) => element("span", {textContent})));
     };
-    show([]);
-    return {node: element("div", {className: "mgt-course"}, title, lines.node, ends), show};
+    return {node, show};
   }
 
   // What came out, after how many steps, and where the first number is that is none. `past`: results of steps before.
