@@ -168,6 +168,20 @@ def test_units_by_keyboard(chromium, url, small):
         expect(page, f"{len(grouped(means)[0])} of 40 units are off")
         assert not group.is_checked() and hash_of(page)["groups"] == "0"
 
+def test_the_answer_stands_beside_the_ticks_that_change_it(chromium, url):
+    with visit(chromium, url, width=360) as page:
+        figure = opened(page)
+        ticks = figure.get_by_role("group", name="Groups of units that are on")
+        def read(): return re.search(r"The network reads (\d, with \S+ ?%)", expect(page, "The network reads"))[1]
+        seen = set()
+        for digit in range(10):
+            ticks.get_by_label(str(digit), exact=True).uncheck()
+            assert ticks.locator("strong").inner_text() == f"reads {read()}"
+            seen.add(read())
+        assert len(seen) > 1
+        figure.get_by_role("button", name="Clear").click()
+        assert ticks.locator("strong").text_content() == ""
+
 def test_votes_of_the_strongest_unit(chromium, url, small):
     data, net, means = small
     image = data.test.images[data.test.labels == 3][:1]

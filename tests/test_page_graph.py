@@ -435,6 +435,13 @@ def test_another_step_fits_the_line_and_reset_begins_again(shown):
     figure.get_by_role("button", name="Reset").click()
     assert values_in(figure) == begin and figure.get_by_label("a", exact=True).input_value() == "2"
 
+def test_numbers_of_a_step_are_seen_whole(shown):
+    _, (figure, *_) = shown()
+    for _ in range(9): figure.get_by_role("button", name="Another step").click()
+    for name in "ab":
+        field = figure.get_by_label(name, exact=True)
+        assert len(field.input_value()) > 8 and field.evaluate("(field) => field.scrollWidth <= field.clientWidth")
+
 def test_the_plot_grows_with_every_step_and_is_emptied(shown):
     _, (figure, second, *_) = shown()
     course = figure.locator(".mgt-course")

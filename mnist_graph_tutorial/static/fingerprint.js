@@ -216,6 +216,7 @@
     let image = null, answer = null, whole = null;
 
     const says = caption("mgt-says mgt-verdict"), tells = caption();
+    const near = element("strong", {ariaHidden: "true"});  // the verdict in short, beside what changes it
     const table = rows(means, order, data.top), sums = plot(), view = lens(net), votes = ballot(data.reach);
     const ownerOf = (unit) => (groupOf.get(unit) === "none" ? "none" : `the ${groupOf.get(unit)}`);
     const chosen = () => { showUnit(); keep(); };
@@ -261,6 +262,7 @@
       ticks.forEach((each, k) => { each.set(!isOff(groups[k], off)); });
       says.say(answer ? verdict(answer, whole, distances, off)
         : "Nothing is written. Write a digit with finger, pen or mouse, or take a test image.");
+      near.textContent = answer ? `reads ${reads(answer)}` : "";
       showSums();
       showUnit();
     }
@@ -291,7 +293,7 @@
       element("div", {className: "mgt-panels"}, table.node, namesOf(groups, units), sums.node, touched.node),
       element("div", {className: "mgt-ticks-row mgt-tools", role: "group", ariaLabel: "Groups of units that are on"},
         element("span", {textContent: "Units on:"}), ...ticks.map((each) => each.node),
-        button("All on", () => turn(order, true))),
+        button("All on", () => turn(order, true)), near),
       chooser.node, element("div", {className: "mgt-tools"}, strongest, one), tells.node,
       element("div", {className: "mgt-unit"}, view.node, votes.node));
   }

@@ -120,7 +120,8 @@
     const count = shape.reduce((product, size) => product * size, 1);
     const all = Array.from({length: count}, (_, k) => field(type, partName(name, shape, k), () => change()));
     const grid = element("div", {className: "mgt-entries"}, ...all);
-    grid.style.gridTemplateColumns = `repeat(${shape.at(-1) ?? 1}, minmax(3.2rem, 5rem))`;
+    const widest = variable ? "8rem" : "5rem";  // a step leaves more digits than a reader types
+    grid.style.gridTemplateColumns = `repeat(${shape.at(-1) ?? 1}, minmax(3.2rem, ${widest}))`;
     const node = element("fieldset", {}, element("legend", {textContent: name, title: variable ? "variable" : "input"}),
         grid);
     const set = (x) => all.forEach((each, k) => {
