@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
-from .checks import check_place, one_of
+from .checks import check_place, one_of, put
 from .contenders import CONTENDERS, WORKS, Contender
 from .device import describe_device, in_turns, use_device
 from .explore import Progress
@@ -72,9 +72,7 @@ class Report(NamedTuple):
     def save(self, path):
         "Write JSON."
         rows = [timing._asdict() for timing in self.timings]
-        Path(path).write_text(
-            json.dumps(self._asdict() | {"timings": rows}, indent=1) + "\n", "utf-8"
-        )
+        put(path, json.dumps(self._asdict() | {"timings": rows}, indent=1) + "\n")
 
     @classmethod
     def load(cls, path) -> "Report":

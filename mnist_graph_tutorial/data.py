@@ -11,6 +11,7 @@ import gzip, hashlib, http.client, math, os, tempfile, urllib.request, zlib
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
+from .checks import whole
 from .explore import Progress
 
 # %% ../nbs/12_data.ipynb #833ecdb5
@@ -152,14 +153,15 @@ def _fetch(url: str, bar: Progress, timeout=10) -> bytes:
 
 def _fetch_from_any(name: str, mirrors, bar: Progress) -> bytes:
     "One gzipped file, verified, from the first mirror that has it; `OSError` where none does."
+    problems = []
     for mirror in mirrors:
         try:
             packed = _fetch(f"{mirror}{name}.gz", bar)
             _verified(name, gzip.decompress(packed), mirror)
             return packed
         except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as e:
-            problem = e
-    raise OSError(f"no mirror has {name}: {problem}")
+            problems.append(f"{mirror}: {e}".replace(f"{mirror}: {mirror}", mirror))
+    raise OSError(f"no mirror has {name}: {'; '.join(problems) or 'none is named'}")
 
 # %% ../nbs/12_data.ipynb #af1bc940
 def download(directory: Path, mirrors=MIRRORS) -> Path:
@@ -211,7 +213,7 @@ def load_mnist(
     cache_dir=None,         # where a download is kept; the user's cache directory if not given
 ) -> Mnist:  # images (n, 784) float32 in [0, 1], labels (n,) int32
     "Load the digits; `FileNotFoundError`, `OSError` or `ValueError` say what is wrong."
-    if validation < 0: raise ValueError(f"validation is {validation}; it cannot be negative")
+    whole(low=0, validation=validation)
     splits = _from_source(source, cache_dir, _read_directory)
     train, test = splits or _embedded_digits()
     held = min(validation, len(train.images) // 10)

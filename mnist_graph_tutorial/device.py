@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")     # TensorFlow reads both w
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0");   # the same sums in the same order, every time
 
 # %% ../nbs/10_device.ipynb #38f109cb
-import platform, re, shutil, statistics, subprocess, time
+import contextlib, platform, re, shutil, statistics, subprocess, time
 from pathlib import Path
 from .checks import one_of, silent_stderr
 
@@ -32,7 +32,14 @@ def use_device(
     if name == "gpu" and not gpus:
         raise RuntimeError("no GPU is visible to TensorFlow; use --device cpu")
     if name == "cpu": tf.config.set_visible_devices([], "GPU")
+    else: _let_memory_grow(gpus)
     return "gpu" if gpus and name != "cpu" else "cpu"
+
+def _let_memory_grow(gpus):
+    "Let TensorFlow take a GPU's memory as it needs it, unless it has taken all of it already."
+    for gpu in gpus:
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 # %% ../nbs/10_device.ipynb #3790fc6a
 def describe_device() -> str:  # one line: device, driver, versions

@@ -164,14 +164,17 @@ def draw_verdict(
 def _tell_losses(losses) -> str:
     middle = losses[len(losses) // 2]
     return (f"Above, the loss against the step: it starts at {losses[0]:.0f}, is {middle:.1f} "
-            f"half way and {losses[-1]:.1f} at the end, falling more and more slowly.")
+            f"half way and {losses[-1]:.1f} at the end.")
 
 def _tell_matrix(XA) -> str:
-    worst, diagonal = np.abs(XA - np.eye(len(XA))).sum(0).argmax(), np.diag(XA)
-    rest = XA[~np.eye(len(XA), dtype=bool)]
-    return (f"XA: on the diagonal from {diagonal.min():.1f} to {diagonal.max():.1f}; elsewhere "
-            f"nearly zero, but for column {worst}, which holds values from {rest.min():.1f} to "
-            f"{rest.max():.1f}. The identity: ones on the diagonal, zeros elsewhere.")
+    errors, diagonal = np.abs(XA - np.eye(len(XA))), np.diag(XA)
+    rest, worst = XA[~np.eye(len(XA), dtype=bool)], errors.sum(0).argmax()
+    others = np.delete(errors, worst, axis=1)
+    return (f"XA: on the diagonal from {diagonal.min():.1f} to {diagonal.max():.1f}, elsewhere "
+            f"from {rest.min():.1f} to {rest.max():.1f}. The largest error is "
+            f"{errors[:, worst].max():.1f} in column {worst}, which is furthest from the identity, "
+            f"and {others.max():.1f} in the others. The identity: ones on the diagonal, zeros "
+            "elsewhere.")
 
 def draw_curves(
     curves: dict,     # one or two names -> losses noted every `every` steps
@@ -181,8 +184,12 @@ def draw_curves(
     fig, ax = plt.subplots(figsize=(7.2, 3), layout="constrained")
     _draw_losses(ax, curves, every)
     ax.legend()
+    shared = min(map(len, curves.values()))
+    apart = np.ptp([losses[:shared] for losses in curves.values()], axis=0).max()
+    starts = " and ".join(f"{losses[0]:.0f}" for losses in curves.values())
     ends = ", ".join(f"{name} at {losses[-1]:.1f}" for name, losses in curves.items())
-    return fig, f"Loss against step: the curves cover each other. They start at 10 and end: {ends}."
+    return fig, (f"Loss against step, starting at {starts}; at the end {ends}. At no step are they "
+                 f"more than {apart:.2g} apart.")
 
 # %% ../nbs/30_inverting.ipynb #d6330dda
 def draw_parting(
@@ -194,10 +201,14 @@ def draw_parting(
     fig, ax = plt.subplots(figsize=(7.2, 2.8), layout="constrained")
     ax.loglog(steps[1:], np.maximum(apart[1:], 1e-7), color="#444", lw=0.8)
     ax.set(xlabel="step", ylabel="difference of the two losses", ylim=(5e-8, 1))
-    parted = steps[np.argmax(apart > 1e-4)]
-    return fig, ("Difference between the losses of two runs, on logarithmic axes: about a "
-                 f"millionth up to step {parted:,}, where it jumps by some four powers of ten; "
-                 f"after that it reaches {apart.max():.2f}.")
+    return fig, ("Difference between the losses of two runs, on logarithmic axes: "
+                 f"{_tell_parting(apart, steps)}; it reaches {apart.max():.2f}.")
+
+def _tell_parting(apart, steps) -> str:
+    parted = int(np.argmax(apart > 1e-4))
+    if not apart[parted] > 1e-4: return "never above 0.0001"
+    before = f", after at most {apart[:parted].max():.0e} before" if parted else ""
+    return f"first above 0.0001 at step {steps[parted]:,}, where it is {apart[parted]:.0e}{before}"
 
 # %% ../nbs/30_inverting.ipynb #23d63d18
 def _draw_valley(ax, pairs, goal, path, xs, ys):
@@ -229,12 +240,23 @@ def draw_valley(
     whole_way.legend(loc="lower left", fontsize=8)
     whole_way.set_title(f"{steps:,} steps; the star is the goal")
     start.set_title(f"the first {first}, enlarged")
-    left, (x, y) = np.abs(path[-1] @ pairs - goal).sum(), path[-1]
-    return fig, ("Two maps of the loss over x and y. Two lines, nearly parallel, form a narrow "
-                 f"valley and cross at the goal ({end[0]:g}, {end[1]:g}). The path starts at "
-                 "(0, 0) and zigzags beside one of the lines: several small steps towards it, one "
-                 f"long step back. After {steps:,} steps it is at ({x:.2f}, {y:.2f}) with a loss "
-                 f"of {left:.2f}.")
+    return fig, ("Two maps of the loss over x and y. "
+                 f"{_tell_lines(pairs, end)} {_tell_path(path, near)} with a loss of "
+                 f"{np.abs(path[-1] @ pairs - goal).sum():.2f}.")
+
+def _tell_lines(pairs, end) -> str:
+    one, other = pairs.T / np.linalg.norm(pairs, axis=0)[:, None]
+    apart = np.degrees(np.arccos(min(1, abs(one @ other))))
+    return (f"Two lines at an angle of {apart:.0f} degrees cross at the goal "
+            f"({end[0]:.2g}, {end[1]:.2g}).")
+
+def _tell_path(path, near) -> str:
+    strides = np.diff(near, axis=0)
+    turns = (np.sum(strides[1:] * strides[:-1], axis=1) < 0).sum()
+    (x0, y0), (x, y) = path[0] + 0., path[-1]    # + 0. makes 0 of -0
+    return (f"The path starts at ({x0:g}, {y0:g}), turns by more than a right angle {turns} times "
+            f"in its first {len(strides)} steps, and after {len(path) - 1:,} steps is at "
+            f"({x:.2f}, {y:.2f})")
 
 # %% ../nbs/30_inverting.ipynb #70b783ac
 STYLES = (("#444", "-", "o"), ("#d55e00", "--", "^"), ("#0072b2", "-.", "s"), ("#009e73", ":", "x"))

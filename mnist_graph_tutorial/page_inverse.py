@@ -48,11 +48,13 @@ def _still(A) -> str:  # (n, n) -> HTML
     "The picture for where scripts may not run."
     XAs = _newton_schulz(A) @ A
     losses = np.abs(XAs - np.eye(len(A))).sum((1, 2))
-    half = int(np.argmax(losses < losses[0] / 2))
-    alt = (f"A matrix A of {len(A)} rows in numbers; XA after {half} steps of Newton-Schulz as a "
-           f"heat map, on its way to the identity; the loss against the step on a logarithmic "
-           f"axis: from {losses[0]:.2g} to {losses[-1]:.0e} after {len(losses) - 1} steps.")
-    return figure_html(_draw_still(A, XAs[half], losses), alt)
+    last = len(losses) - 1
+    shown = next((step for step in range(last) if losses[step] < losses[0] / 2), last)
+    alt = (f"A matrix A of {len(A)} rows in numbers; XA after {shown} steps of Newton-Schulz as a "
+           f"heat map; the loss against the step on a logarithmic axis: {losses[0]:.2g} at the "
+           f"start, {losses[shown]:.2g} in the heat map, {losses[-1]:.2g} after {last} steps.")
+    return figure_html(_draw_still(A, XAs[shown], losses), alt,
+                       f"A, XA after {shown} steps of Newton-Schulz, and the loss on the way.")
 
 # %% ../nbs/62_page_inverse.ipynb #bdb75d06
 class InvertYourOwn:

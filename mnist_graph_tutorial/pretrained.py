@@ -8,13 +8,10 @@ __all__ = ['trained', 'kept_at']
 # %% ../nbs/32_pretrained.ipynb #ce40e4e2
 import contextlib, inspect
 from pathlib import Path
+from . import device, mnist_net, training
 from .checks import digest
 from .data import Mnist, cache_directory
-from mnist_graph_tutorial.mnist_net import (
-    MnistNet, descend, gradients, hidden_layer, output_layer, post_cross_entropy, post_initial,
-    sweep, train)
-from .training import fit, shuffled
-import tensorflow as tf
+from .mnist_net import MnistNet, train
 
 # %% ../nbs/32_pretrained.ipynb #e54106cb
 def trained(
@@ -39,8 +36,6 @@ def kept_at(
     epochs: int=50,
 ) -> Path:
     "Where `trained` keeps its network: named by a digest of all that decides the weights."
-    parts = (MnistNet.__init__, post_initial, hidden_layer, output_layer, post_cross_entropy,
-             gradients, descend, sweep, train, fit, shuffled)
-    code = "".join(map(inspect.getsource, parts))
-    settings = f"{seed} {epochs} {tf.__version__} {tf.config.get_visible_devices()}"
+    code = "".join(map(inspect.getsource, (mnist_net, training, device)))
+    settings = f"{seed} {epochs} {device.describe_device()}"
     return cache_directory() / "nets" / f"{digest((code + settings).encode(), *data.train)}.npz"

@@ -6,13 +6,14 @@
 __all__ = ['SessionGraph', 'session_graph', 'train_in_session', 'session_search', 'ideal_images_in_session']
 
 # %% ../nbs/33_sessions.ipynb #4896f4c8
+import contextlib
 from typing import NamedTuple
 import numpy as np
 from .checks import not_negative, positive, whole
-from .data import Mnist, one_hot
+from .data import Mnist, Split, one_hot
 from .mnist_net import (
     MnistNet, Weights, binary_cross_entropy, output_layer, post_cross_entropy, share_right)
-from .training import History, check_training, shuffled
+from .training import History, check_training, history_row, shuffled
 import tensorflow as tf
 import tensorflow.compat.v1 as v1
 
@@ -40,13 +41,11 @@ def session_graph(net: MnistNet, learning_rate: float, loss=post_cross_entropy) 
         return SessionGraph(graph, images, labels, weights, cost, share_right(logits, labels), step)
 
 # %% ../nbs/33_sessions.ipynb #2a30bee8
-def _session_epoch(session, g: SessionGraph, data: Mnist, order, batch_size: int) -> tuple:
+def _session_epoch(session, g: SessionGraph, training: Split, test: Split, batches) -> tuple:
     "Feed an epoch batch by batch, then the test images; a row of the history."
     def feed(split, rows): return {g.images: split.images[rows], g.labels: split.labels[rows]}
-    full = len(order) // batch_size * batch_size
-    batches = order[:full].reshape(-1, batch_size)
-    costs = [session.run([g.cost, g.step], feed(data.train, rows))[0] for rows in batches]
-    return np.mean(costs), *session.run([g.cost, g.accuracy], feed(data.test, slice(None)))
+    costs = [session.run([g.cost, g.step], feed(training, rows))[0] for rows in batches]
+    return np.mean(costs), *session.run([g.cost, g.accuracy], feed(test, slice(None)))
 
 def train_in_session(
     net: MnistNet,            # is trained in place
@@ -59,14 +58,16 @@ def train_in_session(
     loss=post_cross_entropy,
 ) -> History:
     "The same as `train`, through a session; `ValueError` for what cannot be trained."
-    check_training(data, epochs, batch_size, learning_rate)
-    g = session_graph(net, learning_rate, loss)
-    orders = (shuffled(len(data.train.labels), seed, k) for k in range(epochs))
-    with v1.Session(graph=g.graph) as session:
+    training, test = check_training(data, epochs, batch_size, learning_rate)
+    g, rows, count = session_graph(net, learning_rate, loss), [], len(training.labels)
+    full = count // batch_size * batch_size
+    with contextlib.closing(v1.Session(graph=g.graph)) as session:
         session.run([w.initializer for w in g.weights])
-        rows = [_session_epoch(session, g, data, order, batch_size) for order in orders]
-        weights = session.run(g.weights)
-    net.assign(weights)
+        for k in range(epochs):
+            batches = shuffled(count, seed, k)[:full].reshape(-1, batch_size)
+            row = _session_epoch(session, g, training, test, batches)
+            rows.append(history_row(*row, k, learning_rate))
+            net.assign(session.run(g.weights))
     return History(*np.array(rows, np.float32).T)
 
 # %% ../nbs/33_sessions.ipynb #087b6fae

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbdev.quarto
 from nbdev.config import get_config
 from .card import card_tags, write_card
-from .checks import put
+from .checks import one_of, put
 from .manuscript import bare_name, notebook_links, notebooks
 from .manuscript import once_a_page, project, without_outputs
 from .plain_pages import formula_style, render
@@ -97,7 +97,9 @@ def build_site(
     out=None,  # directory; _docs for Quarto and _site for the plain edition if not given
     show: bool=False,  # open the front page in a browser
 ) -> Path:  # the front page
-    "Render the site from the saved outputs; `FileNotFoundError` where Quarto is missing."
+    """Render the site from the saved outputs; `ValueError` for another renderer,
+    `FileNotFoundError` where Quarto is missing."""
+    one_of(("auto", *DIRECTORIES), renderer=renderer)
     if renderer == "auto": renderer = "quarto" if shutil.which("quarto") else "plain"
     front = {"quarto": _render_with_quarto, "plain": render}[renderer](
         out or project() / f"_{DIRECTORIES[renderer]}"

@@ -9,11 +9,11 @@ __all__ = ['STRATEGIES', 'LOST', 'split_cpu', 'strategy_for', 'worker_config', '
 # %% ../nbs/38_workers.ipynb #efb5f2f5
 import contextlib, json, os, signal, socket, subprocess, sys, threading
 from pathlib import Path
-from .checks import check_place, one_of, whole
+from .checks import check_place, one_of, positive, whole
 from .data import load_mnist
 from .device import use_device
 from .mnist_net import MnistNet, train
-from .training import History, is_chief
+from .training import History, check_training, is_chief
 import tensorflow as tf
 
 # %% ../nbs/38_workers.ipynb #ef27625f
@@ -32,7 +32,8 @@ def strategy_for(
     name: str,       # one of `STRATEGIES`
     devices: int=2,  # for "mirrored": how many GPUs, or how many logical devices without a GPU
 ):                   # a `tf.distribute.Strategy`; None for "none"
-    "The strategy of that name, set up before all else; `ValueError` where it cannot be had."
+    """The strategy of that name, set up before all else; `ValueError` where it cannot be had.
+    `RuntimeError` where logical devices are wanted and TensorFlow has run something already."""
     one_of(STRATEGIES, strategy=name)
     if name == "mirrored": return _mirrored(devices)
     return None if name == "none" else _multiworker()
@@ -109,11 +110,16 @@ def train_command(
     save=None,                  # a file for the trained network
 ) -> History:
     "Train the network from the command line; `RuntimeError` where another worker is lost."
-    use_device(device)
+    one_of(STRATEGIES, strategy=strategy)
+    whole(devices=devices, hidden=hidden, epochs=epochs, batch_size=batch_size)
     whole(low=0, seed=seed)
+    positive(learning_rate=learning_rate)
+    use_device(device)
     check_places(save, checkpoint)
-    chosen, digits = strategy_for(strategy, devices), load_mnist(data)
-    net, chief, told = MnistNet(hidden=hidden, seed=seed), is_chief(chosen), []
+    digits = load_mnist(data)
+    check_training(digits, epochs, batch_size, learning_rate)
+    chosen, told = strategy_for(strategy, devices), []
+    net, chief = MnistNet(hidden=hidden, seed=seed), is_chief(chosen)
     def tell(epoch, row):
         told.append(epoch)
         print(_line(epoch, *row), flush=True)

@@ -1,5 +1,5 @@
 """The bench: what a row is worth, what is absent, and a quick measurement as the command makes it."""
-import json
+import gc, json
 import numpy as np
 import pytest
 from mnist_graph_tutorial import bench, contenders
@@ -53,6 +53,17 @@ def test_a_session_takes_the_steps_of_its_part(prepare, steps, whole, monkeypatc
     do_part()
     assert len(fetched) == steps and all(any(isinstance(f, tf.Operation) for f in fetches) for fetches in fetched)
     assert [round(c.part * whole) for c in CONTENDERS if c.prepare is prepare] == [steps]
+
+@pytest.mark.parametrize("prepare", [contenders.inverse_in_session, contenders.epoch_in_session, contenders.images_in_session])
+def test_a_session_is_closed_with_its_contender(prepare, monkeypatch):
+    monkeypatch.setenv("MNIST_GRAPH_DATA", "digits")
+    closed, close = [], tf.compat.v1.Session.close
+    monkeypatch.setattr(tf.compat.v1.Session, "close", lambda session: closed.append(session.graph) or close(session))
+    part = prepare()
+    assert closed == []
+    del part
+    gc.collect()
+    assert len(closed) == 1
 
 def test_a_quick_measurement(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MNIST_GRAPH_DATA", "digits")

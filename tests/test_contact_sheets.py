@@ -3,14 +3,13 @@ import matplotlib
 matplotlib.use("agg")
 import numpy as np
 import pytest
-from mnist_graph_tutorial.contact_sheets import CAPTION, MARGIN, in_words, notes, sheet, stretched, strip
+from mnist_graph_tutorial.contact_sheets import CAPTION, MARGIN, notes, sheet, stretched, strip
 from mnist_graph_tutorial.ideal_images import ImageScores
 
 
 def test_scores_are_told_by_their_names():
     scores = ImageScores(*(np.full(10, value) for value in (.1, .2, .3, .4)))
     assert notes(scores)[7] == "as 7: 0.10\nother: 0.20\ncorr.: 0.30"
-    assert in_words(scores) == "own probability 0.10, second network's 0.20, correlation 0.30, 40% of pixels out of range"
 
 
 def colours(figure):

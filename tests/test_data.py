@@ -94,8 +94,15 @@ def test_check_split_hands_back_what_a_graph_takes():
 def test_image_grid_refuses_other_shapes(shape):
     with pytest.raises(ValueError, match="rows, columns, 784"): data.image_grid(np.zeros(shape))
 
-def test_negative_validation():
-    with pytest.raises(ValueError, match="negative"): load_mnist("digits", validation=-1)
+@pytest.mark.parametrize("count", [-1, 1.5, "3", True, None])
+def test_what_is_no_number_of_validation_images_is_refused(count):
+    with pytest.raises(ValueError, match=f"validation is {count!r}; it must be a whole number from 0 up"):
+        load_mnist("digits", validation=count)
+
+def test_each_mirror_that_fails_is_named(mirror, tmp_path):
+    with pytest.raises(OSError, match=f"no mirror has train-images-idx3-ubyte: http://127.0.0.1:9/: .*; {mirror}none/: .*404"):
+        download(tmp_path / "mnist", ("http://127.0.0.1:9/", f"{mirror}none/"))
+    with pytest.raises(OSError, match="no mirror has train-images-idx3-ubyte: none is named"): download(tmp_path / "mnist", ())
 
 @pytest.fixture
 def mirror(tiny_mnist):

@@ -14,6 +14,35 @@ def test_gpu_where_there_is_none_is_one_clear_line():
     answer = run("from mnist_graph_tutorial.device import *; use_device('gpu')", CUDA_VISIBLE_DEVICES="-1")
     assert answer.stderr.strip().splitlines()[-1] == "RuntimeError: no GPU is visible to TensorFlow; use --device cpu"
 
+def pretend_gpus(monkeypatch, set_growth):
+    monkeypatch.setattr(device.tf.config, "get_visible_devices", lambda kind: ["GPU 0", "GPU 1"])
+    monkeypatch.setattr(device.tf.config, "set_visible_devices", lambda devices, kind: None)
+    monkeypatch.setattr(device.tf.config.experimental, "set_memory_growth", set_growth)
+
+def test_the_memory_of_gpus_grows_where_they_are_used(monkeypatch):
+    told = []
+    pretend_gpus(monkeypatch, lambda gpu, grows: told.append((gpu, grows)))
+    assert device.use_device("cpu") == "cpu" and told == []
+    assert device.use_device("gpu") == "gpu" and told == [("GPU 0", True), ("GPU 1", True)]
+
+def test_a_gpu_whose_memory_is_taken_already_is_used_as_it_is(monkeypatch):
+    def too_late(gpu, grows): raise RuntimeError("Physical devices cannot be modified after being initialized")
+    pretend_gpus(monkeypatch, too_late)
+    assert device.use_device("auto") == "gpu"
+
+GROWING = """
+from mnist_graph_tutorial.device import tf, use_device
+use_device("gpu")
+tf.constant(1.)
+use_device("gpu")
+print(all(map(tf.config.experimental.get_memory_growth, tf.config.list_physical_devices("GPU"))))
+"""
+
+def test_the_memory_of_a_real_gpu_grows():
+    import tensorflow as tf
+    if not tf.config.list_physical_devices("GPU"): pytest.skip("no GPU on this machine")
+    assert run(GROWING).stdout == "True\n"
+
 def test_the_same_graph_on_the_gpu():
     import tensorflow as tf
     if not tf.config.list_physical_devices("GPU"): pytest.skip("no GPU on this machine")

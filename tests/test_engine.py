@@ -145,6 +145,11 @@ def test_a_shuffle_holds_each_once(engine):
     assert sorted(order) == list(range(500)) and order != sorted(order)
     assert order == engine("(seed) => [...E.shuffled(500, E.random(seed))]", 3)
 
+@pytest.mark.parametrize("levels", [1, 257, 0, -8, 8.0, True])
+def test_other_levels_of_grey_are_refused(levels):
+    with pytest.raises(ValueError, match=f"levels is {levels}"): packed_levels(np.zeros((1, 784)), [0], levels)
+    for fits in (2, 256): assert packed_levels(np.ones((1, 784)), [0], fits)["levels"] == fits
+
 def test_weights_and_images_arrive(engine, digits):
     images, labels = digits
     net = random_net(0)

@@ -185,6 +185,27 @@ def test_drawings_tell_what_they_show():
         assert said in alt
         plt.close(figure)
 
+def told(figure, alt):
+    plt.close(figure)
+    return alt
+
+def test_drawings_claim_nothing_that_is_not_drawn():
+    pairs, goal = np.array([[8.0, 6.0], [7.0, 6.0]]), np.array([1.0, 0.0])
+    straight = np.linspace(0, 1, 80)[:, None] * [1.0, -1.0]
+    to_and_fro = straight + np.arange(80)[:, None] % 2 * [.1, .1]
+    assert "more than a right angle 0 times in its first 60 steps" in told(*inverting.draw_valley(pairs, goal, straight))
+    assert "more than a right angle 59 times in its first 60 steps" in told(*inverting.draw_valley(pairs, goal, to_and_fro))
+    assert "at an angle of 90 degrees" in told(*inverting.draw_valley(np.array([[1.0, 1], [1, -1]]), goal, straight))
+    assert "never above 0.0001" in told(*inverting.draw_parting(np.full(20, 1e-6)))
+    late = told(*inverting.draw_parting(np.array([1e-6, 2e-6, .03, .01])))
+    assert "first above 0.0001 at step 200, where it is 3e-02, after at most 2e-06 before; it reaches 0.03" in late
+    assert "starting at 9 and 7; at the end a at 1.0, b at 2.0. At no step are they more than 3 apart" in told(
+        *inverting.draw_curves(dict(a=[9, 4, 1], b=[7, 1, 2, 2])))
+    wrong = np.eye(10)
+    wrong[3, 7], wrong[1, 2] = -.6, .2
+    verdict = told(*inverting.draw_verdict([9, 5, 4], wrong))
+    assert "elsewhere from -0.6 to 0.2. The largest error is 0.6 in column 7" in verdict and "and 0.2 in the others" in verdict
+
 def test_momentum_takes_the_steps_that_numpy_takes():
     A, rate = random_matrix(0, 3).astype(float), 1e-4
     X, stride = np.zeros((3, 3)), np.zeros((3, 3))

@@ -40,8 +40,15 @@ def test_what_decides_the_weights_decides_the_name(cache, monkeypatch):
     names = {kept_at(FEW), kept_at(FEW, seed=1), kept_at(FEW, epochs=2), kept_at(DIGITS), kept_at(changed)}
     assert len(names) == 5 and all(cache in name.parents for name in names) and kept_at(FEW) in names
     assert kept_at(FEW, seed=1, epochs=15) != kept_at(FEW, seed=11, epochs=5)
-    monkeypatch.setattr(pretrained, "shuffled", count_trainings)
-    assert kept_at(FEW) not in names
+    source = pretrained.inspect.getsource
+    for old, new in (("1e-10", "1e-9"), ("permutation", "choice"), ("0.03", "0.04"), ("jit_compile=True", "jit_compile=False")):
+        with monkeypatch.context() as changed:
+            changed.setattr(pretrained.inspect, "getsource", lambda room: source(room).replace(old, new))
+            names.add(kept_at(FEW))
+    for machine in ("another GPU", "another CPU"):
+        monkeypatch.setattr(pretrained.device, "describe_device", lambda: machine)
+        names.add(kept_at(FEW))
+    assert len(names) == 11
 
 def test_a_damaged_cache_is_trained_again(cache, monkeypatch):
     calls, whole = count_trainings(monkeypatch), trained(FEW, epochs=1)

@@ -139,6 +139,13 @@ def test_the_command_refuses_in_one_line(settings):
     with pytest.raises((ValueError, OSError)) as e: train_command(**dict(data="digits", epochs=1) | settings)
     assert "\n" not in str(e.value)
 
+@pytest.mark.parametrize("wrong", [dict(epochs=0), dict(batch_size=10**6), dict(learning_rate=-1), dict(hidden=0), dict(devices=0),
+                                   dict(data="no such directory")])
+def test_a_worker_is_refused_before_it_waits_for_the_others(wrong, monkeypatch):
+    def waits(): raise AssertionError("waited for the others")
+    monkeypatch.setattr("mnist_graph_tutorial.workers._multiworker", waits)
+    with pytest.raises((ValueError, OSError)): train_command(**dict(data="digits", epochs=1, strategy="multiworker") | wrong)
+
 def test_a_place_that_cannot_be_saved_to_is_refused_before_training(tmp_path, capsys):
     with pytest.raises(OSError, match="is a directory"): train_command(data="digits", epochs=1, save=tmp_path)
     with pytest.raises(ValueError, match="the checkpoint itself"):

@@ -441,6 +441,9 @@ def test_the_policy_stops_a_page_from_asking(chromium, pages):
         with tab.expect_console_message(lambda message: "Content Security Policy" in message.text):
             tab.evaluate("document.body.append(Object.assign(new Image, {src: 'https://example.org/x.png'}))")
 
+def test_a_renderer_that_is_none_is_refused_in_one_line():
+    with pytest.raises(ValueError, match="^renderer 'pdf' is not one of auto, quarto, plain$"): build_site("pdf")
+
 # The published edition in the browser
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

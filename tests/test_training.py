@@ -3,11 +3,12 @@ import functools
 import numpy as np
 import pytest
 from mnist_graph_tutorial import training
-from mnist_graph_tutorial.checks import digest
+from mnist_graph_tutorial.checks import digest, read_arrays
 from mnist_graph_tutorial.data import Split, load_mnist
 from mnist_graph_tutorial.mnist_net import MnistNet, evaluate, softmax_cross_entropy, train
 from mnist_graph_tutorial.sessions import train_in_session
 from mnist_graph_tutorial.training import shuffled
+import tensorflow as tf
 
 DIGITS = load_mnist("digits")
 FEW = DIGITS._replace(train=Split(*(part[:300] for part in DIGITS.train)))
@@ -61,6 +62,22 @@ def test_a_training_that_diverges_says_so_and_keeps_the_last_weights(tmp_path):
     with pytest.raises(ValueError, match="epoch 1 diverged"):
         train(net, FEW, epochs=3, learning_rate=1e30, checkpoint=tmp_path)
     assert same(before, net.weights) and not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="epoch 1 diverged"): train_in_session(net, FEW, epochs=3, learning_rate=1e30)
+    assert same(before, net.weights)
+
+def minus_squares(logits, labels):
+    "A loss whose descent makes the logits grow for ever."
+    return -tf.reduce_mean(tf.reduce_sum(logits ** 2, axis=1))
+
+@pytest.mark.parametrize("how", [train, train_in_session])
+def test_where_a_later_epoch_diverges_the_network_keeps_the_last_good_one(how):
+    settings = dict(batch_size=50, learning_rate=.001, loss=minus_squares)
+    net, good = (MnistNet(hidden=5, initial="he") for _ in range(2))
+    with pytest.raises(ValueError, match="epoch [0-9]+ diverged") as e: how(net, FEW, epochs=20, **settings)
+    number = int(str(e.value).split()[1])
+    assert 1 < number < 20 and all(np.isfinite(w).all() for w in net.weights)
+    how(good, FEW, epochs=number - 1, **settings)
+    assert same(net.weights, good.weights)
 
 def test_a_loss_without_a_name_will_do():
     loss = functools.partial(softmax_cross_entropy)
@@ -119,6 +136,20 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, other):
     with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), DIGITS, **settings)
     turned = FEW._replace(train=Split(FEW.train.images, FEW.train.labels[::-1]))
     with pytest.raises(ValueError, match="checkpoint.npz"): train(MnistNet(hidden=11), turned, **settings)
+
+def test_workers_that_disagree_leave_the_network_as_it_was(tmp_path, monkeypatch):
+    settings = dict(batch_size=50, checkpoint=tmp_path, strategy=tf.distribute.OneDeviceStrategy("cpu:0"))
+    train(MnistNet(hidden=5), FEW, epochs=1, **settings)
+    def disagree(strategy, plan): raise ValueError(plan)
+    monkeypatch.setattr(training, "_check_agreement", disagree)
+    net, before = MnistNet(hidden=5), MnistNet(hidden=5).weights
+    with pytest.raises(ValueError, match="2 epochs, 1 of them done") as e: train(net, FEW, epochs=2, **settings)
+    assert same(before, net.weights) and digest(*read_arrays_in_order(tmp_path)) in str(e.value)
+
+def read_arrays_in_order(directory):
+    "The weights that a checkpoint holds."
+    arrays = read_arrays(directory / "checkpoint.npz")
+    return [arrays[name] for name in ("w1", "b1", "w2", "b2")]
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
     path, settings = tmp_path / "checkpoint.npz", dict(batch_size=50, checkpoint=tmp_path)
