@@ -316,12 +316,12 @@ def test_on_a_phone_by_touch(opened):
             "nodes => nodes.map((node) => node.getBoundingClientRect()).map(({width, height}) => Math.min(width, height))")
         assert min(sides) >= 24
 
-@THEMES
 @pytest.mark.parametrize("width", [360, 800, 1280])
 def test_the_rates_slider_is_wide_enough_to_aim(opened, width):
     with opened(width=width) as page:
         assert page.get_by_role("slider", name="rate").bounding_box()["width"] > 180
 
+@THEMES
 @pytest.mark.parametrize("width", [360, 1200])
 def test_it_fits_and_is_accessible_after_use(opened, axe, dark, width):
     with opened("preset:B,method:post,steps:100", dark=dark, width=width) as page:
