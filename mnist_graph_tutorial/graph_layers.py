@@ -28,10 +28,11 @@ class Node(NamedTuple):
     at: int = 0                  # the step at which it has its value
     results: int = 1             # how many of its results are used; `value` is one of them
     room: int = 0                # digits that its value may grow to
+    ordered: bool = False        # whether it matters which of its inputs is the first
 
 KINDS = {"input": "input", "constant": "constant", "variable": "variable", "operation": "operation",
          "gradient": "gradient", "update": "update of a variable", "box": "graph in the graph",
-         "output": "what is returned"}
+         "output": "what is returned", "part": "one of several results"}
 WORK = {"operation", "gradient", "box", "update"}  # the kinds that compute something
 
 # %% ../nbs/20_graph_layers.ipynb #7230f6b7

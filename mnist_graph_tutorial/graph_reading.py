@@ -7,11 +7,13 @@ __all__ = ['late_marked', 'Reading', 'read_function']
 
 # %% ../nbs/25_graph_reading.ipynb #048bc525
 import collections
+from .graph_details import SERVING, details_text, output_names, roles
 from .graph_layers import WORK, Node, consumers
 from .graph_operations import (
-    ASSIGN, SIGNS, SIZES, acts, behind, call_label, call_type, graphs_inside, in_order, is_gradient,
-    kind_of_call, new_value_of, operations_text, passes_on, used_outputs, written_inputs)
-from .graph_values import array_text, captured, shape_text
+    ASSIGN, IN_ANY_ORDER, PASS_ON, SAME_NUMBERS, SIGNS, SIZES, acts, behind, call_label, call_type,
+    graphs_inside, hidden_inputs, in_order, is_gradient, is_update, kind_of_call, live_operations,
+    new_value_of, operations_text, reads_only, written_inputs)
+from .graph_values import array_text, captured, has_numbers, shape_text
 import tensorflow as tf
 
 # %% ../nbs/25_graph_reading.ipynb #0965cbeb
@@ -59,7 +61,11 @@ class Reading:
         self.owner, self.version = {}, {}   # of variables: node by tensor, the latest node by node
         self.deltas = {}                    # of assignments: (node before, sign, tensor) by node
         self.sizes, self.kept = set(), []   # tensors that are sizes; nodes that are wanted
-        for op in in_order(graph): self._read(op, arguments)
+        self.live = live_operations(graph, [tensor for _, tensor in results])
+        self.returned = {tensor.name for _, tensor in results}
+        self.gradients = {op for op in self.live if is_gradient(op)}
+        for op in in_order(graph):
+            if op in self.live or op.type == "Placeholder": self._read(op, arguments)
         for label, tensor in results:
             if tensor.name not in self.source: continue
             name = self._add(label, "output", label, [self.source[tensor.name]])
@@ -69,21 +75,20 @@ class Reading:
     def _read(self, op, arguments):
         if op.type == "Placeholder":
             self._argument(op, *arguments.get(op.outputs[0].name, ("input", op.name, None)))
-        elif passes_on(op): self._passed_on(op)
+        elif op.type in PASS_ON:
+            for before, after in zip(op.inputs, op.outputs): self._passed_on(op, before, after)
+        elif op.type in SAME_NUMBERS and self._only_reshapes(op): self._reshaped(op)
         elif op.type == "Const": self._constant(op)
         elif op.type != "NoOp": self._operation(op)
 
-    def _add(self, name, kind, label, inputs=(), note="", detail="", results=1) -> str:
+    def _add(self, name, kind, label, inputs=(), note="", **more) -> str:
         unused = (f"{name} ({k})" if k > 1 else name for k in range(1, len(self.nodes) + 2))
         name = next(name for name in unused if name not in self.nodes)
-        self.nodes[name] = Node(name, kind, label, tuple(inputs), note, detail, results=results)
+        self.nodes[name] = Node(name, kind, label, tuple(inputs), note, **more)
         return name
 
     def _argument(self, op, kind, label, shape):
         tensor = op.outputs[0]
-        if kind == "size":
-            self.sizes.add(tensor.name)
-            kind = "constant"
         name = self._add(label, kind, label, (), shape or shape_text(tensor))
         self.source[tensor.name], self.tensors[name] = name, tensor.name
         if tensor.dtype == tf.resource: self.owner[tensor.name] = self.version[name] = name
@@ -95,12 +100,31 @@ class Reading:
         self.source[tensor.name], self.tensors[name] = name, tensor.name
         if tensor.dtype.is_integer: self.sizes.add(tensor.name)
 
-    def _passed_on(self, op):
-        before, after = op.inputs[0].name, op.outputs[0].name
-        if before in self.sizes: self.sizes.add(after)
-        if before not in self.owner: self.source[after] = self.source[before]
-        else: self.source[after] = self._content(op, self.owner[before])
-        if op.outputs[0].dtype == tf.resource: self.owner[after] = self.owner[before]
+    def _passed_on(self, op, before, after):
+        if before.name in self.sizes: self.sizes.add(after.name)
+        if before.name not in self.owner: self.source[after.name] = self.source[before.name]
+        else: self.source[after.name] = self._content(op, self.owner[before.name])
+        if after.dtype == tf.resource: self.owner[after.name] = self.owner[before.name]
+
+    def _only_reshapes(self, op) -> bool:
+        "Whether a gradient's change of shape can be shown as the shape of what it changes."
+        before, after = op.inputs[0], op.outputs[0]
+        if op not in self.gradients: return False
+        if before.shape.is_fully_defined() and before.shape == after.shape: return True
+        node = self.nodes[self.source[before.name]]
+        alone = {user for user in before.consumers() if user in self.live} == {op}
+        number = node.kind == "constant" and not node.label.startswith("constant")
+        return alone and before.name not in self.returned and (
+            number or node.kind == "gradient" and node.results == 1)
+
+    def _reshaped(self, op):
+        before, after = op.inputs[0], op.outputs[0]
+        self._passed_on(op, before, after)
+        name = self.source[after.name]
+        if self.nodes[name].kind == "gradient" and before.shape != after.shape:
+            detail = self.nodes[name].detail.replace(", keep_dims", "")  # the shape says otherwise
+            self.nodes[name] = self.nodes[name]._replace(note=shape_text(after), detail=detail)
+            self.tensors[name] = after.name
 
     def _content(self, op, variable) -> str:
         "The node that a variable has its value from; a new one, where a box has written to it."
@@ -114,45 +138,86 @@ class Reading:
         self.version[variable] = version
         return version
 
+    def _inputs(self, op, without=()) -> list[str]:  # without: nodes
+        "The nodes that an operation computes from, without what only serves it."
+        named, hidden = list(enumerate(zip(op.inputs, roles(op)))), hidden_inputs(op)
+        named = [(tensor, role) for k, (tensor, role) in named
+                 if k not in hidden and self.owner.get(tensor.name, op) not in without]
+        def serves(tensor, role): return role in SERVING and tensor.name in self.sizes
+        kept = [tensor for tensor, role in named if not serves(tensor, role)]
+        if op not in self.gradients and all(tensor.op.type == "Const" for tensor in kept):
+            kept = [tensor for tensor, role in named  # what else is there to show?
+                    if not serves(tensor, role) or tf.get_static_value(tensor) is None]
+        variables = [self.owner.get(tensor.name) for tensor in kept]
+        found = [self.version[variable] if variable else self.source.get(tensor.name)
+                 for variable, tensor in zip(variables, kept)]
+        return [name for name in found if name]
+
     def _operation(self, op):
-        whole = bool(op.outputs) and op.outputs[0].dtype.is_integer and not call_type(op)
+        whole = bool(op.outputs) and op.outputs[0].dtype.is_integer and not op.op_def.is_stateful
         of_sizes = whole and op.inputs and all(tensor.name in self.sizes for tensor in op.inputs)
         if op.type in SIZES or of_sizes: self.sizes.update(tensor.name for tensor in op.outputs)
-        numbers = [tensor.name for tensor in op.inputs if tensor.dtype != tf.resource]
-        data = [self.source[name] for name in numbers if whole or name not in self.sizes]
-        written = [op.inputs[k].name for k in written_inputs(op)]
+        written = [op.inputs[k].name for k in sorted(written_inputs(op))]
         written = [self.owner[name] for name in written if name in self.owner]
-        if written and not call_type(op): return self._update(op, written, data)
-        read = [self.owner[tensor.name] for tensor in op.inputs if tensor.name in self.owner]
-        name = self._work(op, data + [self.version[variable] for variable in read])
-        self.source.update((tensor.name, name) for tensor in op.outputs)
+        if written and is_update(op): name = self._update(op, written)
+        else: name = self._work(op)
         self.version.update(dict.fromkeys(written, name))
+        for k, tensor in enumerate(op.outputs):
+            self.source.setdefault(tensor.name, name)
+            if tensor.dtype != tf.resource: continue
+            handed_on = self.owner.get(op.inputs[k].name) if call_type(op) == "While" else None
+            self.owner[tensor.name] = handed_on or name
+            self.version.setdefault(self.owner[tensor.name], name)
 
-    def _work(self, op, inputs) -> str:
-        kind = "gradient" if is_gradient(op.name) else "operation"
-        label, detail = SIGNS.get(op.type, op.type), ""
-        parts = {title: _read_inside(op, graph, self) for title, graph in graphs_inside(op).items()}
+    def _used(self, op) -> tuple[list, list]:
+        "The outputs of an operation that something uses, and those that are not for gradients alone."
+        outputs = [tensor for tensor in op.outputs if tensor.dtype != tf.resource]
+        users = {tensor.name: self.live & set(tensor.consumers()) for tensor in outputs}
+        used = [tensor for tensor in outputs if users[tensor.name] or tensor.name in self.returned]
+        forward = [tensor for tensor in used if op in self.gradients
+                   or tensor.name in self.returned or users[tensor.name] - self.gradients]
+        return used, forward or used[:1] or outputs[:1]
+
+    def _work(self, op) -> str:
+        kind, label = "gradient" if op in self.gradients else "operation", SIGNS.get(op.type, op.type)
+        (used, shown), detail = self._used(op), details_text(op)
+        parts = {title: _read_inside(op, graph, self, {tensor.name for tensor in shown})
+                 for title, graph in graphs_inside(op).items()}
         if parts:
             kind, label = kind_of_call(op), call_label(op)
             detail = operations_text(sum(part.size() for part in parts.values()))
-        used = used_outputs(op)
-        note = ", ".join(dict.fromkeys(map(shape_text, used)))
-        name = self._add(op.name, kind, label, inputs, note, detail, len(used))
+        if len(shown) == 1 and (said := _which(op, shown[0], parts)): detail += f" → {said}"
+        name = self._add(
+            op.name, kind, label, self._inputs(op), shape_text(shown[0]) if len(shown) == 1 else "",
+            detail=detail.strip(), results=len(used), ordered=op.type not in IN_ANY_ORDER)
         if parts: self.parts[name] = parts
-        if used: self.tensors[name] = used[0].name
+        if len(shown) == 1: self._stands_for(name, shown[0])
+        else: self._add_results(op, name, shown, parts)
         if acts(op): self.kept.append(name)
         return name
 
-    def _update(self, op, written, data):
-        variable = self.nodes[written[0]]
+    def _stands_for(self, name, tensor):
+        if has_numbers(tensor): self.tensors[name] = tensor.name
+
+    def _add_results(self, op, name, shown, parts):
+        "A node for each of the results of an operation."
+        for tensor in shown:
+            said = _output_label(op, tensor, parts)
+            full = f"{name}{said}" if said.startswith("[") else f"{name}.{said}"
+            self.source[tensor.name] = self._add(full, "part", said, [name], shape_text(tensor))
+            self._stands_for(self.source[tensor.name], tensor)
+
+    def _update(self, op, written) -> str:
+        variable, slots = self.nodes[written[0]], [self.version[name] for name in written[1:]]
         sign = ASSIGN.get(op.type, op.type.removeprefix("Resource"))
         before = self.version[variable.name]
-        inputs = data + [before] * (before != variable.name)
-        name = self._add(op.name, "update", f"{variable.label} {sign}", inputs, variable.note)
+        inputs = slots + self._inputs(op, written) + [before] * (before != variable.name)
+        name = self._add(op.name, "update", f"{variable.label} {sign}", inputs, variable.note,
+                         detail=details_text(op), ordered=op.type not in ASSIGN)
         self.tensors[name] = new_value_of(op)
         if op.type in ASSIGN: self.deltas[name] = before, sign, op.inputs[-1].name
         self.kept.append(name)
-        self.version.update(dict.fromkeys(written, name))
+        return name
 
     def size(self) -> int:
         "How many nodes compute something, of those that are to be drawn."
@@ -166,37 +231,84 @@ class Reading:
             nodes.append(node)
         return late_marked(nodes)
 
-# %% ../nbs/25_graph_reading.ipynb #c0a65c03
-def _read_inside(op, graph, outer: Reading) -> Reading:
-    "A graph within the graph."
-    loop = call_type(op) == "While"
-    arguments = dict(_arguments_inside(op, graph, outer, loop))
-    counted = loop and len(graph.outputs) > 1  # a body: its first two results are counters
-    handed_back = {tensor.name for tensor in graph.inputs}
-    results = []
-    for k, tensor in enumerate(graph.outputs):
-        if behind(tensor).name in handed_back or counted and k < 2: continue
-        label = f"next {arguments[graph.inputs[k].name][1]}" if counted else "returns"
-        results.append((label, tensor))
-    return Reading(graph, arguments, results)
+# %% ../nbs/25_graph_reading.ipynb #0eeb7df0
+def _output_label(op, tensor, parts: dict) -> str:
+    "What to call one of the results of an operation."
+    if "body" not in parts: return output_names(op)[tensor.value_index]
+    names = parts["body"].names
+    return f"last {names[tensor.value_index]}"
 
-def _arguments_inside(op, graph, outer: Reading, loop: bool):
+def _which(op, tensor, parts: dict) -> str:
+    "What to say of the only result that is used, if it is not the first or only one."
+    if call_type(op) not in ("", "While") or len(op.outputs) == 1: return ""
+    if tensor.value_index == 0 or not has_numbers(tensor) and not parts: return ""
+    return _output_label(op, tensor, parts)
+
+# %% ../nbs/25_graph_reading.ipynb #c0a65c03
+def _read_inside(op, graph, outer: Reading, used: set) -> Reading:  # used: names of tensors
+    "A graph within the graph."
+    arguments = dict(_arguments_inside(op, graph, outer))
+    names = [label for _, label, _ in arguments.values()]
+    counted = call_type(op) == "While" and len(graph.outputs) > 1  # the body
+    labelled = _next_values(op, graph, names) if counted else _returned(op, graph, used)
+    reading = Reading(graph, arguments, list(labelled))
+    reading.names = names
+    return reading
+
+def _next_values(op, graph, names):
+    "Label and tensor of every variable of a loop that changes."
+    hidden = hidden_inputs(op)
+    for k, tensor in enumerate(graph.outputs):
+        if k not in hidden and behind(tensor) is not graph.inputs[k]: yield f"next {names[k]}", tensor
+
+def _returned(op, graph, used: set):
+    "Label and tensor of every result of a branch or a call that is used."
+    pairs = len(graph.outputs) == len(op.outputs)
+    results = [tensor for k, tensor in enumerate(graph.outputs)
+               if not pairs or op.outputs[k].name in used]
+    for k, tensor in enumerate(results): yield f"returns {k}" if len(results) > 1 else "returns", tensor
+
+def _arguments_inside(op, graph, outer: Reading):
     "Name, and kind, label and shape, of what comes into a graph within the graph."
-    given = op.inputs[len(op.inputs) - len(graph.inputs):]
+    count, seen = len(graph.inputs), collections.Counter()
+    others = sum(role in ("other_arguments", "captured_func_inputs") for role in roles(op))
+    known = count if call_type(op) else min(count, others)  # those that come from outside
+    given = [None] * (count - known) + list(op.inputs)[len(op.inputs) - known:]
     for k, (inner, tensor) in enumerate(zip(graph.inputs, given)):
-        node = outer.nodes[outer.owner.get(tensor.name) or outer.source[tensor.name]]
-        variable = tensor.dtype == tf.resource
-        label = node.label if node.kind in ("input", "variable") else tensor.op.name.split("/")[-1]
-        kind = "size" if loop and k < 2 else "variable" if variable else "input"
-        yield inner.name, (kind, label, node.note if variable else None)
+        kind, label, shape = _argument_inside(op, inner, tensor, k, outer)
+        seen[label] += 1
+        yield inner.name, (kind, f"{label} ({seen[label]})" if seen[label] > 1 else label, shape)
+
+def _argument_inside(op, inner, tensor, k: int, outer: Reading) -> tuple:
+    "Kind, label and shape of one of them."
+    if tensor is None: return "input", inner.op.name.split("/")[-1], None
+    if call_type(op) == "While" and k < 2: return "input", ("turn", "most turns")[k], None
+    node = outer.nodes[outer.owner.get(tensor.name) or outer.source[tensor.name]]
+    if tensor.dtype == tf.resource: return "variable", node.label, node.note
+    if node.kind in ("input", "variable"): return "input", node.label, None
+    if call_type(op) == "While" and node.kind == "constant": return "input", f"state {k - 2}", None
+    return "input", tensor.op.name.split("/")[-1], None
 
 # %% ../nbs/25_graph_reading.ipynb #49edee32
+def _store_label(tensor) -> str:
+    "What to call a store that is no variable, or a data set: `table`, `iterator`."
+    for user in tensor.consumers():
+        role = next(role for other, role in zip(user.inputs, roles(user)) if other is tensor)
+        name = role.removesuffix("_handle").removeprefix("input_").removesuffix("_variant")
+        if name and name not in ("resource", "handle", "args", "input", "components"): return name
+    return "store"
+
 def _captured_arguments(concrete):
     "Name, and kind, label and shape, of everything that comes into a graph by itself."
+    inner = {tensor.name: tensor for tensor in concrete.graph.inputs}
     for name, value in captured(concrete).items():
         shape = shape_text(value)
+        few = (value.shape.num_elements() or 9) <= 3
         if isinstance(value, tf.Variable): yield name, ("variable", value.name.split(":")[0], shape)
-        elif value.dtype != tf.resource and value.shape.num_elements() <= 3:
+        elif not has_numbers(value):
+            label = _store_label(inner[name])
+            yield name, ("variable", label, value.dtype.name)
+        elif few and tf.is_tensor(value) and hasattr(value, "numpy"):
             yield name, ("constant", array_text(value), shape)
         else: yield name, ("constant", f"constant {shape}", shape)
 
@@ -211,4 +323,6 @@ def _results(concrete) -> list:
 
 def read_function(concrete) -> Reading:
     "The nodes of a traced function."
-    return Reading(concrete.graph, dict(_captured_arguments(concrete)), _results(concrete))
+    reading = Reading(concrete.graph, dict(_captured_arguments(concrete)), _results(concrete))
+    reading.kept += [node.name for node in reading.nodes.values() if node.kind == "input"]
+    return reading

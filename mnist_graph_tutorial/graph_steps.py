@@ -22,9 +22,16 @@ def _expression(node, operands: list[str]) -> str:
     if node.kind == "output": return " ".join(operands)
     if node.kind == "update": return f"{node.label} {', '.join(operands)}"
     if node.kind == "variable": return f"{node.label} after {operands[0]}"
+    if node.kind == "part": return operands[0] + "." * (node.label[0] != "[") + node.label
     if node.label in _INFIX and len(operands) == 2 and not node.detail:
         return f"{operands[0]} {_INFIX[node.label]} {operands[1]}"
-    return f"{node.label}({', '.join(operands)})"
+    if node.detail.startswith("[") and len(operands) == 1: return f"{operands[0]}{node.detail}"
+    told = [node.detail] if node.detail and not _holds_operations(node) else []
+    return f"{node.label}({', '.join([*operands, *told])})"
+
+def _holds_operations(node) -> bool:
+    "Whether a node stands for several operations: its second line says how many."
+    return bool(re.match(r"[\d,]+ operations?\b", node.detail))
 
 def _short_name(node) -> str:
     "The name of an operation without its scope; of gradients, with a sign of their own."
@@ -58,15 +65,28 @@ def sentence(node, by_name: dict) -> str:  # nodes by name
     text = _expression(node, _operands(node, by_name))
     if node.kind == "output": return f"{node.label}: {text}{value}"
     if node.kind == "update": return f"{text}; {_new_value(node)}{value}" if value else text
-    detail = f" ({node.detail})" if node.detail else ""
+    detail = f" ({node.detail})" if _holds_operations(node) else ""
     return f"{_short_name(node)}: {text}{detail}{value}{about}"
 
 # %% ../nbs/27_graph_steps.ipynb #57d4751f
-def _phase(node) -> str:
-    "Which part of the work a node belongs to."
-    if node.kind == "output": return "Result"
-    if node.kind == "gradient": return "Gradients"
-    return "Update" if node.late else "Forward pass"
+def _leading_to_updates(nodes) -> set[str]:
+    "The names of the updates, and of what leads to one without a gradient between."
+    found = set()
+    for node in reversed(nodes):
+        if node.kind == "update": found.add(node.name)
+        if node.name in found and node.kind != "gradient": found.update(node.inputs)
+    return found
+
+def _phases(nodes) -> dict:  # node name -> phase
+    "Which part of the work each node belongs to."
+    found, updating = {}, _leading_to_updates(nodes)
+    for node in nodes:
+        of_gradient = node.kind == "part" and found[node.inputs[0]] == "Gradients"
+        if node.kind == "output": found[node.name] = "Result"
+        elif node.kind == "gradient" or of_gradient: found[node.name] = "Gradients"
+        elif node.kind == "update" or node.late and node.name in updating: found[node.name] = "Update"
+        else: found[node.name] = "After the gradients" if node.late else "Forward pass"
+    return found
 
 def _turns(nodes) -> dict:  # node name -> step
     "The step at which each node has its value; a constant just when it is used for the first time."
@@ -104,19 +124,20 @@ def _start(nodes) -> tuple[str, str]:
     told = "; ".join(f"{node.label} = {node.value}" for node in given)
     return "Start", f"What comes in, and what is stored: {told}." if told else "Nothing comes in."
 
-def _caption(node, by_name: dict) -> tuple[str, str]:
-    "The caption of a step: its phase, and a sentence."
+def _caption(node, by_name: dict) -> str:
+    "The sentence of a step."
     text = _expression(node, _operands(node, by_name, value=True))
     if node.kind == "output": text = f"{node.label} {node.value or text}"
     elif node.kind == "update" and node.value: text += f"; {_new_value(node)} = {node.value}"
     elif node.value: text += f" = {node.value}"
     shape = f", shape {node.note}" if "…" in node.value and node.note else ""
-    return _phase(node), text + shape
+    return text + shape
 
 def captions(nodes) -> list[tuple[str, str]]:  # phase and sentence of each step
     "What happens at each step; the nodes are those of `stepped`."
-    by_name = {node.name: node for node in nodes}
-    return [_start(nodes)] + [_caption(node, by_name) for node in nodes if not _is_source(node)]
+    by_name, phase = {node.name: node for node in nodes}, _phases(nodes)
+    return [_start(nodes)] + [(phase[node.name], _caption(node, by_name)) for node in nodes
+                              if not _is_source(node)]
 
 # %% ../nbs/27_graph_steps.ipynb #835cf88c
 _MARK = re.compile("\0(\\d+)\0")
