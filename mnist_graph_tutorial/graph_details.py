@@ -70,12 +70,13 @@ def _place_text(k: int, has, begin, end, stride) -> str:  # has: (name of a mask
 
 def _slice_text(op) -> str:
     "What a slice takes, as Python writes it."
-    known = [tensor for tensor, role in zip(op.inputs, roles(op)) if role in ("begin", "end", "strides")]
+    bounds = "begin", "end", "strides"
+    known = [tensor for tensor, role in zip(op.inputs, roles(op)) if role in bounds]
     count = known[0].shape[0]
     if count is None: return ""
     values = [_static(tensor) or [None] * count for tensor in known]
     def has(mask, k): return op.get_attr(mask) >> k & 1
-    return f"[{', '.join(_place_text(k, has, *bounds) for k, bounds in enumerate(zip(*values)))}]"
+    return f"[{', '.join(_place_text(k, has, *each) for k, each in enumerate(zip(*values)))}]"
 
 # %% ../nbs/29_graph_details.ipynb #3b56ddde
 def _all_axes(op, values) -> bool:

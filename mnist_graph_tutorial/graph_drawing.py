@@ -85,8 +85,8 @@ def _argument_numbers(node, beside) -> dict[str, str]:  # beside: inputs that st
 
 def _number_svg(text: str, x: float, y: float, angle: int) -> str:
     "The number of an argument, beside the arrow."
-    place = {90: (x + 4, y - 9), -90: (x + 4, y + 16), 0: (x - 12, y - 6), 180: (x + 5, y - 6)}[angle]
-    at = f'x="{pixels(place[0])}" y="{pixels(place[1])}"'
+    right, down = {90: (4, -9), -90: (4, 16), 0: (-12, -6), 180: (5, -6)}[angle]
+    at = f'x="{pixels(x + right)}" y="{pixels(y + down)}"'
     return f'<text class="mgt-note mgt-argument" {at}>{text}</text>'
 
 def _edge_svg(a, b, path, end, number: str="") -> str:  # nodes

@@ -42,6 +42,7 @@ def is_gradient(op) -> bool:
 PASS_ON = {"Identity", "IdentityN", "Snapshot", "EnsureShape", "ReadVariableOp"}
 SAME_NUMBERS = {"Reshape", "ExpandDims", "Squeeze"}
 SIZES = {"Shape", "ShapeN", "Size", "Rank", "VariableShape"}
+_LOOKS = re.compile(r"(Find|Size|Export|Shape|Closed|Initialized(Op)?|Gather(Nd)?)(V\d)?$")
 
 def behind(tensor):
     "What a tensor is before it is passed on."
@@ -50,8 +51,7 @@ def behind(tensor):
 
 def reads_only(op) -> bool:
     "Whether an operation leaves the variables and other stores that it is given as they are."
-    return op.type in PASS_ON or bool(re.search(
-        r"(Find|Size|Export|Shape|Closed|Initialized|InitializedOp|Gather|GatherNd)(V\d)?$", op.type))
+    return op.type in PASS_ON or bool(_LOOKS.search(op.type))
 
 def acts(op) -> bool:
     "Whether an operation does something besides computing: writing to a variable, for instance."
@@ -147,7 +147,7 @@ def new_value_of(op) -> str:
 
 # %% ../nbs/24_graph_operations.ipynb #e987bbc1
 _HARMLESS = re.compile("Assert|CheckNumerics|Print|Stateless|Rng|Var|Anonymous|Delete|Timestamp|"
-                       "Placeholder|.*(Dataset|HandleOp|Table|TableV2)$|.*Stateful(Standard|Trunc|Uniform)")
+                       "Placeholder|Stateful(Standard|Trunc|Uniform)|.*(Dataset|HandleOp|Table)$")
 
 def effects(graph) -> list[str]:  # types of operations
     "What a graph does besides computing and giving variables new values."

@@ -12,7 +12,7 @@ from .graph_layers import WORK, Node, consumers
 from .graph_operations import (
     ASSIGN, IN_ANY_ORDER, PASS_ON, SAME_NUMBERS, SIGNS, SIZES, acts, behind, call_label, call_type,
     graphs_inside, hidden_inputs, in_order, is_gradient, is_update, kind_of_call, live_operations,
-    new_value_of, operations_text, reads_only, written_inputs)
+    new_value_of, operations_text, written_inputs)
 from .graph_values import array_text, captured, has_numbers, shape_text
 import tensorflow as tf
 
@@ -170,7 +170,7 @@ class Reading:
             self.version.setdefault(self.owner[tensor.name], name)
 
     def _used(self, op) -> tuple[list, list]:
-        "The outputs of an operation that something uses, and those that are not for gradients alone."
+        "The outputs of an operation that are used, and those that not only gradients use."
         outputs = [tensor for tensor in op.outputs if tensor.dtype != tf.resource]
         users = {tensor.name: self.live & set(tensor.consumers()) for tensor in outputs}
         used = [tensor for tensor in outputs if users[tensor.name] or tensor.name in self.returned]
@@ -179,7 +179,8 @@ class Reading:
         return used, forward or used[:1] or outputs[:1]
 
     def _work(self, op) -> str:
-        kind, label = "gradient" if op in self.gradients else "operation", SIGNS.get(op.type, op.type)
+        kind = "gradient" if op in self.gradients else "operation"
+        label = SIGNS.get(op.type, op.type)
         (used, shown), detail = self._used(op), details_text(op)
         parts = {title: _read_inside(op, graph, self, {tensor.name for tensor in shown})
                  for title, graph in graphs_inside(op).items()}
@@ -187,9 +188,10 @@ class Reading:
             kind, label = kind_of_call(op), call_label(op)
             detail = operations_text(sum(part.size() for part in parts.values()))
         if len(shown) == 1 and (said := _which(op, shown[0], parts)): detail += f" → {said}"
+        note = shape_text(shown[0]) if len(shown) == 1 else ""
         name = self._add(
-            op.name, kind, label, self._inputs(op), shape_text(shown[0]) if len(shown) == 1 else "",
-            detail=detail.strip(), results=len(used), ordered=op.type not in IN_ANY_ORDER)
+            op.name, kind, label, self._inputs(op), note, detail=detail.strip(), results=len(used),
+            ordered=op.type not in IN_ANY_ORDER)
         if parts: self.parts[name] = parts
         if len(shown) == 1: self._stands_for(name, shown[0])
         else: self._add_results(op, name, shown, parts)
@@ -259,14 +261,16 @@ def _next_values(op, graph, names):
     "Label and tensor of every variable of a loop that changes."
     hidden = hidden_inputs(op)
     for k, tensor in enumerate(graph.outputs):
-        if k not in hidden and behind(tensor) is not graph.inputs[k]: yield f"next {names[k]}", tensor
+        changes = behind(tensor) is not graph.inputs[k]
+        if k not in hidden and changes: yield f"next {names[k]}", tensor
 
 def _returned(op, graph, used: set):
     "Label and tensor of every result of a branch or a call that is used."
     pairs = len(graph.outputs) == len(op.outputs)
     results = [tensor for k, tensor in enumerate(graph.outputs)
                if not pairs or op.outputs[k].name in used]
-    for k, tensor in enumerate(results): yield f"returns {k}" if len(results) > 1 else "returns", tensor
+    several = len(results) > 1
+    for k, tensor in enumerate(results): yield f"returns {k}" if several else "returns", tensor
 
 def _arguments_inside(op, graph, outer: Reading):
     "Name, and kind, label and shape, of what comes into a graph within the graph."

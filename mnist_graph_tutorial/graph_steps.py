@@ -84,7 +84,8 @@ def _phases(nodes) -> dict:  # node name -> phase
         of_gradient = node.kind == "part" and found[node.inputs[0]] == "Gradients"
         if node.kind == "output": found[node.name] = "Result"
         elif node.kind == "gradient" or of_gradient: found[node.name] = "Gradients"
-        elif node.kind == "update" or node.late and node.name in updating: found[node.name] = "Update"
+        elif node.name in updating and (node.late or node.kind == "update"):
+            found[node.name] = "Update"
         else: found[node.name] = "After the gradients" if node.late else "Forward pass"
     return found
 

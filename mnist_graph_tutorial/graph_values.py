@@ -19,21 +19,21 @@ def has_numbers(tensor) -> bool:
 
 def _variant_text(tensor) -> str:
     "What a tensor holds that has no numbers: a list, or a data set."
-    if not tf.is_symbolic_tensor(tensor): return "variant"
+    if not (tf.is_tensor(tensor) and tf.is_symbolic_tensor(tensor)): return "variant"
     types = [tensor.op.type] + [user.type for user in tensor.consumers()]
     return next((word.lower() for word in ("Dataset", "Optional", "Ragged")
                  if any(word in name for name in types)), "list")
 
 def shape_text(tensor) -> str:
     "Shape of a tensor, and its type where that is not float32."
-    if tensor.dtype == tf.variant and not isinstance(tensor, tf.TensorSpec): return _variant_text(tensor)
+    if tensor.dtype == tf.variant: return _variant_text(tensor)
     rank = tensor.shape.rank
     sizes = ["..."] if rank is None else ["?" if n is None else str(n) for n in tensor.shape]
     text = f"({', '.join(sizes)}{',' * (rank == 1)})"
     return text if tensor.dtype == tf.float32 else f"{tensor.dtype.name} {text}"
 
 def _number_text(value, figures: int=3) -> str:
-    "A number in a few figures, with a true minus sign; a text as it is, without what cannot be seen."
+    "A number in a few figures, with a true minus sign; a text without what cannot be seen."
     if isinstance(value, (bytes, str)): return _letters(value)
     text = f"{value:.{figures}g}" if isinstance(value, np.inexact) else str(value)
     return re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e").replace("-", "−")
@@ -56,7 +56,7 @@ def array_text(array) -> str:
 
 def _written_out(array) -> str:
     "All the numbers of an array."
-    if np.ndim(array) == 0: return _number_text(array[()] if isinstance(array, np.ndarray) else array)
+    if np.ndim(array) == 0: return _number_text(np.asarray(array)[()])
     return f"[{', '.join(map(_written_out, array))}]"
 
 def _range_text(array) -> str:

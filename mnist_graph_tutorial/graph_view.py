@@ -127,7 +127,7 @@ class GraphView:
         self,
         allow_effects: bool=False,  # run the function even if it writes files or calls Python
     ):
-        "The values of all nodes, step by step; `ValueError` inside a part, or where that does more."
+        "The values of all nodes, step by step; `ValueError` for a part, or if that does more."
         if self.run: return GraphSteps(self, allow_effects)
         raise ValueError(f"{self.name} is part of a graph: "
                          "step through the whole graph to see values")
@@ -195,18 +195,20 @@ _EFFECTS = {"WriteFile": "writes a file", "SaveV2": "writes a file", "EagerPyFun
 def _refuse_effects(name: str, types: list[str]):
     "`ValueError` if a function does more than compute."
     done = dict.fromkeys(_EFFECTS.get(type, f"runs {type}") for type in types)
-    if done: raise ValueError(f"{name} {' and '.join(done)}, and to step through it runs it once more: "
-                              "steps(allow_effects=True) does so")
+    if not done: return
+    raise ValueError(f"{name} {' and '.join(done)}, and to step through it runs it once more: "
+                     "steps(allow_effects=True) does so")
 
 @contextlib.contextmanager
 def _in_one_line(about: str):
     "What goes wrong inside is a `ValueError` of one line."
     try: yield
     except Exception as e:
-        if isinstance(e, ValueError) and "stepped through" in str(e) or "step through" in str(e): raise
+        if type(e) is ValueError and re.search("stepped through|step through", str(e)): raise
         lines = [line.strip() for line in str(e).splitlines() if line.strip()]
         told = next((line for line in lines if re.match(r"\w*(Error|Exception)\b", line)), "")
-        raise ValueError(f"{about}: {told or f'{type(e).__name__}: {chr(32).join(lines[:1])}'}") from None
+        told = told or f"{type(e).__name__}: {' '.join(lines[:1])}"
+        raise ValueError(f"{about}: {told}") from None
 
 # %% ../nbs/28_graph_view.ipynb #e04210d5
 def graph_of(
