@@ -100,7 +100,8 @@ def _said_by_inputs(op) -> list[str]:
 _KINDS = {"int", "float", "bool", "string", "list(int)", "list(float)"}  # of attributes
 _FOR_THE_MACHINE = {"container", "shared_name", "seed", "seed2", "config", "config_proto",
                     "executor_type", "parallel_iterations", "metadata", "token", "message",
-                    "validate_shape", "output_shape", "axes", "incompatible_shape_error"}
+                    "validate_shape", "output_shape", "axes", "incompatible_shape_error",
+                    "grad_a", "grad_b", "grad_x", "grad_y"}
 _PIXELS = {"strides", "ksize", "dilations"}  # of height and width, between two ones
 
 def _attribute_text(name: str, value) -> str:

@@ -122,7 +122,8 @@ class Reading:
         self._passed_on(op, before, after)
         name = self.source[after.name]
         if self.nodes[name].kind == "gradient" and before.shape != after.shape:
-            detail = self.nodes[name].detail.replace(", keep_dims", "")  # the shape says otherwise
+            told = self.nodes[name].detail.split(", ")
+            detail = ", ".join(text for text in told if text != "keep_dims")  # not true any more
             self.nodes[name] = self.nodes[name]._replace(note=shape_text(after), detail=detail)
             self.tensors[name] = after.name
 
