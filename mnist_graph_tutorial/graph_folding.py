@@ -8,9 +8,8 @@ __all__ = ['shown_member', 'closed']
 # %% ../nbs/26_graph_folding.ipynb #e0de6db6
 import collections
 import networkx as nx
-from .graph_layers import WORK, Node, consumers
+from .graph_layers import WORK, Node, consumers, late_marked
 from .graph_operations import operations_text
-from .graph_reading import late_marked
 
 # %% ../nbs/26_graph_folding.ipynb #3663986a
 _GRADIENTS = "/∂/"  # ends the name of a group of gradients

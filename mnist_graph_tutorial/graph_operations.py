@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SIGNS', 'ASSIGN', 'IN_ANY_ORDER', 'PASS_ON', 'SAME_NUMBERS', 'SIZES', 'operations_text', 'is_gradient', 'behind',
-           'reads_only', 'acts', 'live_operations', 'in_order', 'call_type', 'graphs_inside', 'kind_of_call',
-           'call_label', 'hidden_inputs', 'is_update', 'written_inputs', 'new_value_of', 'effects']
+           'acts', 'live_operations', 'in_order', 'call_type', 'graphs_inside', 'kind_of_call', 'call_label',
+           'hidden_inputs', 'is_update', 'written_inputs', 'new_value_of', 'effects']
 
 # %% ../nbs/24_graph_operations.ipynb #4ad59ecc
 import re
@@ -49,13 +49,13 @@ def behind(tensor):
     while tensor.op.type == "Identity": tensor = tensor.op.inputs[0]
     return tensor
 
-def reads_only(op) -> bool:
+def _reads_only(op) -> bool:
     "Whether an operation leaves the variables and other stores that it is given as they are."
     return op.type in PASS_ON or bool(_LOOKS.search(op.type))
 
 def acts(op) -> bool:
     "Whether an operation does something besides computing: writing to a variable, for instance."
-    return op.op_def.is_stateful and not reads_only(op) and "Random" not in op.type
+    return op.op_def.is_stateful and not _reads_only(op) and "Random" not in op.type
 
 def live_operations(graph, results) -> set:  # results: tensors
     "The operations that lead to those results, or to something done."
@@ -126,7 +126,7 @@ def is_update(op) -> bool:
 def written_inputs(op) -> set[int]:
     "Numbers of the inputs of an operation that are stores it writes to."
     stores = {k for k, tensor in enumerate(op.inputs) if tensor.dtype == tf.resource}
-    if not stores or reads_only(op): return set()
+    if not stores or _reads_only(op): return set()
     if not call_type(op): return stores
     return set().union(*(_written_arguments(op, graph) for graph in graphs_inside(op).values()))
 

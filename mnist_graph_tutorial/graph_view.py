@@ -12,12 +12,12 @@ from .checks import whole
 from .explore import interactive, static
 from .graph_drawing import svg_text
 from .graph_folding import closed, shown_member
-from .graph_layers import Node, consumers
+from .graph_layers import Node, consumers, late_marked
 from .graph_layout import arrange
 from .graph_operations import effects
-from .graph_reading import late_marked, read_function
+from .graph_reading import read_function
 from .graph_steps import (
-    as_drawn, captions, gapped_captions, operand, sentence, stepped)
+    as_drawn, captions, gapped_captions, operand, sentence, shortly_named, stepped)
 from .graph_values import all_values, node_values
 from .page_graph import graph_program
 import tensorflow as tf
@@ -93,7 +93,8 @@ class GraphView:
     ):
         self.name, self.limit = name, limit
         self.all_nodes, self.readings, self.run = nodes, readings, run
-        self.nodes, self.groups = closed(nodes, limit)
+        drawn, self.groups = closed(nodes, limit)
+        self.nodes = shortly_named(drawn)
 
     def __repr__(self): return f"Graph of {self.name}: {_counted(self.nodes)}."
 
