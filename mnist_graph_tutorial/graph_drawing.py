@@ -27,13 +27,16 @@ def _drum(w, h) -> str:
 def _hexagon(w, h) -> str:
     return f"M{8 - w},{-h}H{w - 8}L{w},0L{w - 8},{h}H{8 - w}L{-w},0Z"
 
+def _tag(w, h) -> str:
+    return f"M{-w},{-h}H{w - 7}L{w},0L{w - 7},{h}H{-w}Z"
+
 def _double(w, h) -> str:
     return f"{_rounded(w, h, 1)}M{5 - w},{-h}V{h}M{w - 5},{-h}V{h}"
 
 _SHAPES = {"input": _slanted, "variable": _drum, "update": _drum, "gradient": _hexagon,
            "box": _double, "constant": lambda w, h: _rounded(w, h, h),
            "operation": lambda w, h: _rounded(w, h, 5),
-           "output": lambda w, h: _rounded(w, h, min(h, 15))}
+           "output": lambda w, h: _rounded(w, h, min(h, 15)), "part": _tag}
 
 def _outline(kind: str, w: float, h: float) -> str:  # half the width and half the height, in pixels
     "The outline of a node of some kind, as an SVG path."
@@ -71,12 +74,29 @@ def _node_svg(node, spot) -> str:
             f'{_outline(node.kind, w, h)}{_inside(node, h)}</g>')
 
 # %% ../nbs/22_graph_drawing.ipynb #9ff09c4a
-def _edge_svg(a, b, path, end) -> str:  # nodes
-    "A line, and the arrow at its end."
+def _argument_numbers(node, beside) -> dict[str, str]:  # beside: inputs that stand at its side
+    "Which of its arguments each input of a node is, where the picture does not tell."
+    places = {}
+    for k, name in enumerate(node.inputs, 1): places.setdefault(name, []).append(str(k))
+    twice = len(places) < len(node.inputs)
+    plain = len(node.inputs) == 2 and beside
+    if not twice and (len(places) < 2 or plain or not node.ordered): return {}
+    return {name: ", ".join(numbers) for name, numbers in places.items()}
+
+def _number_svg(text: str, x: float, y: float, angle: int) -> str:
+    "The number of an argument, beside the arrow."
+    right, down = {90: (4, -9), -90: (4, 16), 0: (-12, -6), 180: (5, -6)}[angle]
+    at = f'x="{pixels(x + right)}" y="{pixels(y + down)}"'
+    return f'<text class="mgt-note mgt-argument" {at}>{text}</text>'
+
+def _edge_svg(a, b, path, end, number: str="") -> str:  # nodes
+    "A line, the arrow at its end, and the number of the argument that it is, if need be."
     x, y, angle = end
     place = f"translate({pixels(x, y)})rotate({angle})"
     arrow = f'<path class="mgt-tip" transform="{place}" d="M0,0l-7,-3.5v7Z"/>'
-    return f'<g class="mgt-edge" data-from="{a.at}" data-at="{b.at}"><path d="{path}"/>{arrow}</g>'
+    told = _number_svg(number, x, y, angle) if number else ""
+    return (f'<g class="mgt-edge" data-from="{a.at}" data-at="{b.at}"><path d="{path}"/>'
+            f'{arrow}{told}</g>')
 
 def _note_svg(node, spot) -> str:
     "What is written beside the edges that leave a node."
@@ -98,10 +118,20 @@ def _legend_svg(kinds, width: float) -> tuple[str, float]:  # and its height, in
     return "".join(entries), y + 14
 
 # %% ../nbs/22_graph_drawing.ipynb #43ba7657
+def _numbers(drawing: Drawing) -> dict:  # (from, to) -> number of the argument
+    "The numbers of all arguments that need one."
+    found = {}
+    for node in drawing.nodes:
+        beside = {name for name in node.inputs if drawing.edges[name, node.name][1][2] in (0, 180)}
+        numbers = _argument_numbers(node, beside)
+        found |= {(name, node.name): number for name, number in numbers.items()}
+    return found
+
 def _parts(drawing: Drawing) -> str:
     "Edges, nodes and notes."
-    by_name = {node.name: node for node in drawing.nodes}
-    edges = [_edge_svg(by_name[a], by_name[b], *edge) for (a, b), edge in drawing.edges.items()]
+    by_name, numbers = {node.name: node for node in drawing.nodes}, _numbers(drawing)
+    edges = [_edge_svg(by_name[a], by_name[b], *edge, numbers.get((a, b), ""))
+             for (a, b), edge in drawing.edges.items()]
     nodes = [_node_svg(node, drawing.spots[node.name]) for node in drawing.nodes]
     noted = dict.fromkeys(a for a, _ in drawing.edges if by_name[a].note)  # each once
     notes = [_note_svg(by_name[name], drawing.spots[name]) for name in noted]

@@ -8,12 +8,12 @@ __all__ = ['shown_member', 'closed']
 # %% ../nbs/26_graph_folding.ipynb #e0de6db6
 import collections
 import networkx as nx
-from .graph_layers import WORK, Node, consumers
+from .graph_layers import WORK, Node, consumers, late_marked
 from .graph_operations import operations_text
-from .graph_reading import late_marked
 
 # %% ../nbs/26_graph_folding.ipynb #3663986a
-_OPERATIONS = WORK - {"update"}
+_GRADIENTS = "/∂/"  # ends the name of a group of gradients
+_OPERATIONS = WORK - {"update"} | {"part"}
 
 def _operation_count(nodes, group: dict) -> int:
     "How many operations and groups of operations there are."
@@ -38,7 +38,8 @@ def _scope_groups(nodes, depth: int) -> dict:  # node name -> its scope, with a 
     "Operations by their scope, down to a depth: only scopes that hold several and make no circle."
     paths = {node.name: node.name.split("/") for node in nodes if node.kind in _OPERATIONS}
     deep = {name: path[:depth] for name, path in paths.items() if len(path) > depth}
-    scope = {name: "/".join(path) + "/" for name, path in deep.items()}
+    kind = {node.name: _GRADIENTS if node.kind == "gradient" else "/" for node in nodes}
+    scope = {name: "/".join(path) + kind[name] for name, path in deep.items()}
     count = collections.Counter(scope.values())
     group = {name: scope for name, scope in scope.items() if count[scope] > 1}
     while circles := _circles(nodes, group):
@@ -53,11 +54,13 @@ def _join_chains(nodes, group: dict, limit: int) -> dict:
     members = collections.defaultdict(list)
     for node in nodes: members[group.get(node.name, node.name)].append(node.name)
     can_join = {group.get(node.name, node.name) for node in nodes if node.kind in _OPERATIONS}
+    late = {group.get(node.name, node.name): node.late for node in nodes}
     for most in (2 ** k for k in range(1, len(nodes).bit_length() + 1)):  # operations in a group
         for name in [name for name in graph if name in can_join]:
             if len(can_join) <= limit: return group
             fits = [other for other in _neighbours_alone(graph, name)
-                    if other in can_join and len(members[name] + members[other]) <= most]
+                    if other in can_join and late[other] == late[name]
+                    and len(members[name] + members[other]) <= most]
             if not fits: continue
             nx.contracted_nodes(graph, fits[0], name, self_loops=False, copy=False)
             can_join.remove(name)
@@ -78,14 +81,16 @@ def shown_member(members, out) -> Node:  # out: consumers of every node
 
 def _box_label(name: str, last: Node) -> str:
     "What to write in a box; the name of a scope ends with a slash."
-    if name in ("gradient_tape/", "gradients/"): return "gradients"
+    if name.endswith(_GRADIENTS):
+        scope = name.removesuffix(_GRADIENTS).split("/")[-1]
+        return "gradients" if scope in ("gradient_tape", "gradients") else f"gradient of {scope}"
     return name.rstrip("/").split("/")[-1] if name[-1] == "/" else f"… {last.label}"
 
 def _box(name: str, members, group: dict, out) -> Node:  # out: consumers of every node
     "One node in place of many."
     inputs = dict.fromkeys(group.get(source, source) for node in members for source in node.inputs)
     inputs.pop(name, None)
-    kinds = {node.kind for node in members if node.kind != "constant"}
+    kinds = {node.kind for node in members if node.kind not in ("constant", "part")}
     last = shown_member(members, out)
     detail = operations_text(sum(node.kind in WORK for node in members))
     kind = "gradient" if kinds == {"gradient"} else "box"

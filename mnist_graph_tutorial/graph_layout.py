@@ -33,6 +33,7 @@ def half_size(node) -> tuple[float, float]:
     if node.picture:
         widths.append(node.picture[1])
         height += node.picture[2] + 4
+    if node.ordered: widths.append(12 * len(node.inputs) - 12)
     wide = max(widths, default=0) / 2 + _PADDING.get(node.kind, 11)
     return max(wide, 17), height / 2 + (2 if node.kind == "constant" else 7)
 

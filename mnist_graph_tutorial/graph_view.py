@@ -6,17 +6,18 @@
 __all__ = ['GraphView', 'GraphSteps', 'graph_of']
 
 # %% ../nbs/28_graph_view.ipynb #fa272ed7
-import collections, functools, html, inspect, reprlib
+import collections, contextlib, functools, html, inspect, re, reprlib
 import numpy as np
 from .checks import whole
 from .explore import interactive, static
 from .graph_drawing import svg_text
 from .graph_folding import closed, shown_member
-from .graph_layers import Node, consumers
+from .graph_layers import Node, consumers, late_marked
 from .graph_layout import arrange
-from .graph_reading import late_marked, read_function
+from .graph_operations import effects
+from .graph_reading import read_function
 from .graph_steps import (
-    as_drawn, captions, gapped_captions, operand, sentence, stepped)
+    as_drawn, captions, gapped_captions, operand, sentence, shortly_named, stepped)
 from .graph_values import all_values, node_values
 from .page_graph import graph_program
 import tensorflow as tf
@@ -60,7 +61,7 @@ def _parts(view, room: int) -> tuple[str, int]:  # room: nodes; what is left of 
 def _counted(nodes) -> str:
     "How many nodes of each kind."
     count = collections.Counter(node.kind for node in nodes)
-    for kind in ("output", "constant"): count.pop(kind, None)
+    for kind in ("output", "constant", "part"): count.pop(kind, None)
     plural = {"box": "boxes"}
     words = [f"{n} {kind if n == 1 else plural.get(kind, kind + 's')}" for kind, n in count.items()]
     return ", ".join(words) or "constants alone"
@@ -88,11 +89,12 @@ class GraphView:
         nodes,           # all of them, as `Reading.finished` has them
         readings: dict,  # of graphs within the graph, by node
         limit: int=40,   # operations to draw; others are closed into boxes
-        run=None,        # function without arguments: node name -> array, and the page's program
+        run=None,        # function of `allow_effects`: node name -> array, and the page's program
     ):
         self.name, self.limit = name, limit
         self.all_nodes, self.readings, self.run = nodes, readings, run
-        self.nodes, self.groups = closed(nodes, limit)
+        drawn, self.groups = closed(nodes, limit)
+        self.nodes = shortly_named(drawn)
 
     def __repr__(self): return f"Graph of {self.name}: {_counted(self.nodes)}."
 
@@ -114,7 +116,7 @@ class GraphView:
         "The graphs within the graph: of loops, branches, calls and closed scopes."
         found = {}
         for name, members in self.groups.items():
-            title, limit = name.rstrip("/"), max(self.limit, len(members))
+            title, limit = name.removesuffix("/∂/").rstrip("/"), max(self.limit, len(members))
             found[title] = GraphView(title, _opened(self.all_nodes, members), self.readings, limit)
         for node in self.nodes:
             for title, reading in self.readings.get(node.name, {}).items():
@@ -122,9 +124,12 @@ class GraphView:
                 found[title] = GraphView(title, reading.finished(), reading.parts, self.limit)
         return found
 
-    def steps(self):
-        "The values of all nodes, step by step; `ValueError` inside a loop, a branch or a call."
-        if self.run: return GraphSteps(self)
+    def steps(
+        self,
+        allow_effects: bool=False,  # run the function even if it writes files or calls Python
+    ):
+        "The values of all nodes, step by step; `ValueError` for a part, or if that does more."
+        if self.run: return GraphSteps(self, allow_effects)
         raise ValueError(f"{self.name} is part of a graph: "
                          "step through the whole graph to see values")
 
@@ -135,12 +140,13 @@ class GraphView:
 # %% ../nbs/28_graph_view.ipynb #e3ca1b51
 class GraphSteps:
     "A graph with the values of its nodes, to be stepped through. It displays itself in a notebook."
-    def __init__(self, view: GraphView):
-        (values, self.program), out = view.run(), consumers(view.all_nodes)
+    def __init__(self, view: GraphView, allow_effects: bool=False):
+        (values, self.program), out = view.run(allow_effects), consumers(view.all_nodes)
         for name, members in view.groups.items():
             shown = shown_member(members, out).name
             values[name] = values.get(shown)
-            self.program["places"][name] = self.program["places"].get(shown)
+            place = self.program["places"].get(shown)
+            if place is not None: self.program["places"][name] = place
         self.view, self.values = view, values
         self.nodes = stepped(view.nodes, values)
         self.captions = captions(self.nodes)
@@ -182,6 +188,30 @@ def _as_tensor(value):
     "An array as a tensor; all else as it is."
     return tf.constant(value) if isinstance(value, (np.ndarray, np.generic)) else value
 
+# %% ../nbs/28_graph_view.ipynb #1df5e717
+_EFFECTS = {"WriteFile": "writes a file", "SaveV2": "writes a file", "EagerPyFunc": "calls Python",
+            "PyFunc": "calls Python", "LookupTableInsertV2": "fills a table",
+            "IteratorGetNext": "takes from an iterator"}
+
+def _refuse_effects(name: str, types: list[str]):
+    "`ValueError` if a function does more than compute."
+    done = dict.fromkeys(_EFFECTS.get(type, f"runs {type}") for type in types)
+    if not done: return
+    raise ValueError(f"{name} {' and '.join(done)}, and to step through it runs it once more: "
+                     "steps(allow_effects=True) does so")
+
+@contextlib.contextmanager
+def _in_one_line(about: str):
+    "What goes wrong inside is a `ValueError` of one line."
+    try: yield
+    except Exception as e:
+        if type(e) is ValueError and re.search("stepped through|step through", str(e)): raise
+        lines = [line.strip() for line in str(e).splitlines() if line.strip()]
+        told = next((line for line in lines if re.match(r"\w*(Error|Exception)\b", line)), "")
+        told = told or f"{type(e).__name__}: {' '.join(lines[:1])}"
+        raise ValueError(f"{about}: {told}") from None
+
+# %% ../nbs/28_graph_view.ipynb #e04210d5
 def graph_of(
     fn,              # a function, a `tf.function`, or what else can be called, such as a network
     *inputs,         # as `fn` gets them: tensors and arrays are inputs, all else is constant
@@ -193,10 +223,13 @@ def graph_of(
     name = getattr(fn, "__name__", type(fn).__name__).strip("<>")
     given, named = _bound(fn, name, inputs)
     function = fn if hasattr(fn, "get_concrete_function") else tf.function(fn)
-    concrete = function.get_concrete_function(*given, **named)
+    with _in_one_line(f"TensorFlow cannot trace {name}"):
+        concrete = function.get_concrete_function(*given, **named)
     reading = read_function(concrete)
     nodes = reading.finished()
-    def run():
-        arrays = all_values(concrete, (given, named))
+    def run(allow_effects: bool):
+        if not allow_effects: _refuse_effects(name, effects(concrete.graph))
+        with _in_one_line(f"TensorFlow cannot run {name}"):
+            arrays = all_values(concrete, (given, named))
         return node_values(reading, arrays), graph_program(concrete, reading, nodes, arrays)
     return GraphView(name, nodes, reading.parts, limit, run)

@@ -8,7 +8,8 @@ __all__ = ['graph_program']
 # %% ../nbs/64_page_graph.ipynb #6a4313b3
 import math
 import numpy as np
-from .graph_operations import acts, graphs_inside, in_order, new_value_of
+from .graph_operations import (
+    graphs_inside, in_order, is_update, live_operations, new_value_of)
 import tensorflow as tf
 
 # %% ../nbs/64_page_graph.ipynb #4457251b
@@ -50,22 +51,15 @@ def _settings(op, graphs: list) -> dict:
 
 def _wanted(graph, names) -> set:  # names of tensors
     "The operations of a graph that lead to its results, to those tensors, or to something done."
-    todo = [tensor.op for tensor in graph.outputs] + list(filter(acts, graph.get_operations()))
-    todo += [graph.get_operation_by_name(name.split(":")[0]) for name in names]
-    found = set()
-    while todo:
-        op = todo.pop()
-        if op not in found: todo += [tensor.op for tensor in op.inputs]
-        found.add(op)
-    return found
+    named = [graph.get_operation_by_name(name.split(":")[0]) for name in names]
+    return live_operations(graph, [*graph.outputs, *(t for op in named for t in op.outputs)])
 
 # %% ../nbs/64_page_graph.ipynb #6aa4fd1f
 def _outputs(op) -> list:  # of (name, type)
     "What an operation hands out; an assignment its new value."
     found = [(tensor.name, tensor.dtype.name) for tensor in op.outputs]
-    assigns = op.type.startswith(("Assign", "ResourceApply"))
-    if not assigns: return found
-    kind = op.node_def.attr["T" if op.type.startswith("ResourceApply") else "dtype"].type
+    if not is_update(op): return found
+    kind = op.node_def.attr["dtype" if "dtype" in op.node_def.attr else "T"].type
     return [(new_value_of(op), tf.as_dtype(kind).name)]
 
 def _write_graph(graph, names, graphs: list) -> tuple[int, dict]:
@@ -122,4 +116,5 @@ def graph_program(
     known = len(program["feeds"]) == len(concrete.graph.inputs)
     why = _too_many(program) if known else "something that comes in is no array of numbers"
     if why: program = dict(graphs=[], feeds=[])
-    return program | dict(why=why, places={name: place[tensor] for name, tensor in drawn.items()})
+    return program | dict(why=why, places={
+        name: place[tensor] for name, tensor in drawn.items() if tensor in place})

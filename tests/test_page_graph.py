@@ -296,7 +296,7 @@ def test_numbers_are_written_as_in_python(runs):
     many = [1] * 9, [1, 2, 3, 4, 5, 6, 7, np.nan], [np.nan] * 8, [[1e-10, 2e10, 3.5]] * 3, [np.inf] * 9, [0, np.inf] * 5, np.linspace(.996, 1.004, 9)
     arrays = [np.float32(value) for value in (*numbers, *few, *many)]
     arrays += [np.float64(.1), np.linspace(100, 104, 9), np.int32(-12345), np.int32([1, 2, 3]), np.int32([3] * 8), np.arange(8),
-               np.bool_(True), np.array([True, False]), np.array([True] * 8)]
+               np.bool_(True), np.array([True, False]), np.array([True] * 8), np.zeros((0,)), np.zeros((100, 0), np.float32)]
     arrays += [normal(*shape) * scale for shape in ((), (2,), (2, 2), (7,), (3, 4)) for scale in (1e-6, 1, 1e4)]
     programs = [traced(tf.identity, (value,))[1] for value in arrays]
     found = runs(*((program, {}, 1) for program in programs))

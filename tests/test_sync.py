@@ -8,7 +8,7 @@ NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 FLOORS = [
     {"checks"},
     {"device", "explore", "exercises", "contact_sheets", "graph_layers"},
-    {"data", "inverting", "fingerprint_panels", "page_engine", "page_network", "graph_layout", "graph_values", "graph_operations", "manuscript", "card"},
+    {"data", "inverting", "fingerprint_panels", "page_engine", "page_network", "graph_layout", "graph_values", "graph_operations", "graph_details", "manuscript", "card"},
     {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_reading", "graph_steps",
      "page_graph", "page_inverse",
      "plain_pages", "glossary", "readme", "execution"},

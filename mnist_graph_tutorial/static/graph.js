@@ -624,7 +624,8 @@ globalThis.mgtGraph = (() => {
   }
   function textOf(x) {
     const full = x.data.length <= 6 ? writtenOut(x) : "", gaps = x.data.filter((value) => value !== value).length;
-    if (full && full.length <= 22 || !x.data.length) return full;
+    if (full && full.length <= 22) return full;
+    if (!x.data.length) return "no values";
     if (!gaps || gaps === x.data.length) return rangeText(x.data, x.type);
     const count = (n) => n.toLocaleString("en-US"), rest = x.data.filter((value) => value === value);
     return `${count(gaps)} of ${count(x.data.length)} nan, else ${rangeText(rest, x.type)}`;
