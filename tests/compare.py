@@ -7,10 +7,10 @@ from PIL import Image
 from mnist_graph_tutorial.execution import marked
 
 TOKEN = re.compile(r"(?P<picture>data:image/png;base64,[\w+/=]+)|(?P<blob>[\w+/]{50,}=*)|"
-                   r"(?P<number>[-+]?\d+(?:,\d{3})*(?:\.\d+|\.(?=[\s\],]))?(?:e[-+]?\d+)?)")
+                   r"(?<=[a-z]-)(?P<name>[0-9a-f]{8})(?![\w])|(?P<number>[-+]?\d+(?:,\d{3})*(?:\.\d+|\.(?=[\s\],]))?(?:e[-+]?\d+)?)")
 
 def shape(text: str) -> str:
-    "Text without blanks, with a stand-in for each picture, each long run of encoded bytes and each number."
+    "Text without blanks, with a stand-in for each picture, long run of encoded bytes, number, and name made from a content."
     return "".join(TOKEN.sub(lambda found: f"<{found.lastgroup}>", text).split())
 
 def numbers_apart(saved: str, fresh: str) -> float:
@@ -35,7 +35,11 @@ def blobs_apart(saved: str, fresh: str) -> float:
     "How far runs of encoded bytes are apart in length: 1 is a twentieth."
     return 20 * abs(len(saved) - len(fresh)) / len(saved)
 
-APART = {"number": numbers_apart, "picture": pictures_apart, "blob": blobs_apart}
+def names_apart(saved: str, fresh: str) -> float:
+    "Names made from a content, such as weights, say nothing that the content does not: they are never apart."
+    return 0.
+
+APART = {"name": names_apart, "number": numbers_apart, "picture": pictures_apart, "blob": blobs_apart}
 
 class Change(NamedTuple):
     "A part of an output that another run may have changed."
@@ -48,7 +52,7 @@ FAR = {"number": 7, "picture": 1.2}    # and by how much
 
 def changes(saved: str, fresh: str) -> list[Change]:
     "Two outputs written out as text, compared part by part."
-    if shape(saved) != shape(fresh): return [Change("text", math.inf, excerpt(saved, fresh))]
+    if shape(saved) != shape(fresh): return [Change("text", math.inf, excerpt(shape(saved), shape(fresh)))]
     pairs = [(a.lastgroup, a[0], b[0]) for a, b in zip(TOKEN.finditer(saved), TOKEN.finditer(fresh))]
     return [Change(kind, 0., "") if a == b else Change(kind, APART[kind](a, b), excerpt(a, b)) for kind, a, b in pairs]
 
