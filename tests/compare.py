@@ -7,7 +7,7 @@ from PIL import Image
 from mnist_graph_tutorial.execution import marked
 
 TOKEN = re.compile(r"(?P<picture>data:image/png;base64,[\w+/=]+)|(?P<blob>[\w+/]{50,}=*)|"
-                   r"(?<=[a-z]-)(?P<name>[0-9a-f]{8})(?![\w])|(?P<number>[-+]?\d+(?:,\d{3})*(?:\.\d+|\.(?=[\s\],]))?(?:e[-+]?\d+)?)")
+                   r"(?P<name>(?<=[a-z])-[0-9a-f]{8}(?!\w))|(?P<number>[-+]?\d+(?:,\d{3})*(?:\.\d+|\.(?=[\s\],]))?(?:e[-+]?\d+)?)")
 
 def shape(text: str) -> str:
     "Text without blanks, with a stand-in for each picture, long run of encoded bytes, number, and name made from a content."
