@@ -12,7 +12,7 @@ from .draw_a_digit import normalise_drawing, shares
 
 # %% ../nbs/68_photo.ipynb #c27ae0ce
 def _page(ink, rng) -> np.ndarray:  # (360, 480): 0 paper, 1 ink
-    "The ink somewhere on a page, 0.3 to 0.75 of its height, turned by up to 8 degrees, with sharp edges."
+    "The ink on a page, 0.3 to 0.75 of its height, turned by up to 8 degrees, edges sharp."
     from PIL import Image
     page, side = np.zeros((360, 480)), int(360 * rng.uniform(.3, .75))
     sheet = Image.fromarray(np.uint8(255 * np.asarray(ink))).resize((side, side), Image.BICUBIC)
