@@ -171,5 +171,5 @@ class DigitPad:
         ideals = "" if self.ideals is None else packed_images(self.ideals)
         data = dict(ideals=ideals, pen=pen_width(split), units=groups, **pad_scales(net, split),
                     doubt=doubt_limits(net, split))
-        return widget("pad", data, still(net, first_image(split), groups), scripts=["drawing"],
-                      styles=["pad"], shared=shared_by_sheets(net, split))
+        return widget("pad", data, still(net, first_image(split), groups), styles=["pad"],
+                      scripts=["drawing", "photo"], shared=shared_by_sheets(net, split))

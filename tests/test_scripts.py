@@ -10,7 +10,7 @@ scripts = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 GIVEN = set("""Array Boolean Error Float32Array Float64Array Infinity Int8Array Int16Array Int32Array JSON Map Math NaN Number Object
 Promise RegExp Set String Symbol Uint8Array Uint8ClampedArray Uint16Array Uint32Array WeakMap decodeURIComponent encodeURIComponent
 globalThis undefined
-Blob DOMMatrix DecompressionStream ImageData IntersectionObserver MutationObserver Path2D ResizeObserver Response URLSearchParams WeakRef
+Blob DOMMatrix createImageBitmap DecompressionStream ImageData IntersectionObserver MutationObserver Path2D ResizeObserver Response URLSearchParams WeakRef
 addEventListener atob cancelAnimationFrame clearInterval clearTimeout devicePixelRatio document getComputedStyle history
 localStorage location matchMedia navigator performance requestAnimationFrame setInterval setTimeout window""".split()) | {"INDEX"}  # of the search's page
 

@@ -13,7 +13,7 @@ FLOORS = [
      "page_graph", "page_inverse",
      "plain_pages", "glossary", "readme", "execution"},
     {"mnist_net", "draw_a_digit", "graph_folding", "site", "page_dream", "page_fingerprint", "page_shift", "page_training", "strokes"},
-    {"ideal_images", "pretrained", "workers", "graph_view", "book"},
+    {"ideal_images", "pretrained", "workers", "graph_view", "book", "photo"},
     {"sessions", "graph_basics", "fingerprints", "scaling_out"},
     {"contenders"}, {"bench"}, {"cli"}]
 

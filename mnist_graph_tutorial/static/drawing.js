@@ -208,7 +208,8 @@ globalThis.mgtDrawing = (() => {
   }
 
   // A sheet and its test images; `start` ("7.0": the first image of a 7) lies there once the figure is seen. `named()`
-  // is the sample that lies there now, in the same form, for the page's address; `reset()` lays the first 7 again.
+  // is the sample that lies there now, in the same form, for the page's address, "" for writing or a photo;
+  // `reset()` lays the first 7 again.
   const FIRST = "7.0";
   function easel({figure, pen, samples, start = FIRST, change}) {
     const laid = sheet({figure, pen, change}), row = samplesFor(laid, samples);
@@ -218,8 +219,8 @@ globalThis.mgtDrawing = (() => {
     };
     whenSeen(figure, () => { if (!laid.written) begin(start); });
     return {sheet: laid.node, tools: laid.buttons, samples: row.node, reset: () => begin(FIRST),
-      named: () => (laid.sample ? `${laid.sample.digit}.${laid.sample.k}` : "")};
+      named: () => (laid.sample?.digit === undefined ? "" : `${laid.sample.digit}.${laid.sample.k}`)};
   }
 
-  return {normalise, fitted, sheet, samplesFor, easel};
+  return {shares, product, transposed, normalise, fitted, sheet, samplesFor, easel};
 })();

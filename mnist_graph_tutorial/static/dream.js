@@ -189,7 +189,8 @@
     const show = () => { if (search) shown.show(search, settings, nameOf(settings, drawn), nets[0]); };
     const save = () => {
       const {sample} = drawn;
-      const image = sample ? `${sample.digit}.${sample.k + 1}` : "own";  // a drawing stays in the page
+      const own = sample?.digit === undefined;
+      const image = own ? "own" : `${sample.digit}.${sample.k + 1}`;  // it stays in the page
       remember("dream", settings.start === "sheet" ? {...settings, image} : settings);
     };
     const restart = () => {

@@ -1,7 +1,7 @@
 // The drawing pad: a trained network of one hidden layer answers to what is drawn.
 (() => {
   const {DIGITS, SIDE, bytes, netOf, read} = globalThis.mgtEngine;
-  const {fitted, normalise, sheet, samplesFor} = globalThis.mgtDrawing;
+  const {fitted, normalise, sheet, samplesFor} = globalThis.mgtDrawing, {inkOf, photoFor} = globalThis.mgtPhoto;
   const {element, percent, picture, setUp, shared, signed} = globalThis.mgtFace;
 
   const plus = (value, places) => (value > 0 ? "+" : "") + signed(value, places);
@@ -99,8 +99,9 @@
   function words({logits, probabilities}, sample) {
     const [first, second] = ranked(logits);
     const rival = probabilities[first] < 0.9 ? `; next comes ${second}, with ${percent(probabilities[second])}` : "";
-    const truth = sample && `${sample.digit === first ? "Right" : "Wrong"}: this is ${sample.name}.`;
-    return [first, `is what the network reads, with ${percent(probabilities[first])}${rival}. ${truth ?? ""}`];
+    const [place, truth] = sample === null ? ["", ""] : sample.digit === undefined ? [` in ${sample.name}`, ""]
+      : ["", `${sample.digit === first ? "Right" : "Wrong"}: this is ${sample.name}.`];
+    return [first, `is what the network reads${place}, with ${percent(probabilities[first])}${rival}. ${truth}`];
   }
 
   function pad(figure, data) {
@@ -108,8 +109,9 @@
     const pictures = data.ideals && Float32Array.from(bytes(data.ideals), (value) => value / 255);
     const idealOf = (digit) => pictures.subarray(digit * 784, (digit + 1) * 784);
     const digit = element("strong"), sentence = element("span"), doubt = element("span", {className: "mgt-doubt"});
+    const trouble = element("span", {className: "mgt-trouble"});  // with a photo; it goes with the next change
     const verdict = element("p", {className: "mgt-verdict", role: "status"}, digit,
-      element("span", {}, sentence, doubt));
+      element("span", {}, sentence, doubt, trouble));
     const seen = picture({name: "what it sees"}), ideal = picture({name: "its ideal"});
     const scores = scoreboard(data.span), parts = origins(data.units, net, data.reach);
 
@@ -126,17 +128,20 @@
       digit.textContent = winner;
       sentence.textContent = text;
       const reason = answer && reasonToDoubt(image, answer.logits, data.doubt);
+      trouble.textContent = "";
       doubt.textContent = reason ? `Doubtful: ${reason}.` : "";
       verdict.classList.toggle("mgt-doubted", Boolean(reason));
       verdict.ariaBusy = String(drawing);  // a screen reader waits until the pen is lifted
     }
 
     const laid = sheet({figure, pen: data.pen, change}), samples = samplesFor(laid, shared(data.samples));
-    figure.pad = {read: (image) => read(net, image), fitted, normalise,
+    const photo = photoFor(figure, (image) => laid.show({image, name: "your photo"}),
+      (text) => { trouble.textContent = text; });
+    figure.pad = {read: (image) => read(net, image), fitted, normalise, inkOf,
       reasonToDoubt: (image) => reasonToDoubt(image, read(net, image).logits, data.doubt)};
     return element("div", {className: "mgt-face"}, laid.node, verdict,
       element("div", {className: "mgt-views"}, seen.node, ...(pictures ? [ideal.node] : [])),
-      element("div", {className: "mgt-tools"}, ...laid.buttons), samples.node, scores.node, parts.node);
+      element("div", {className: "mgt-tools"}, ...laid.buttons, photo), samples.node, scores.node, parts.node);
   }
 
   setUp("pad", pad);

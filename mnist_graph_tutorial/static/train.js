@@ -234,13 +234,13 @@
       answer.show(run && drawn.image ? E.read(run.net, drawn.image).probabilities : null, drawn.name);
     };
     const laid = sheet({figure, pen, change: (image, sample) => {
-      drawn = {image, name: sample ? ` in a held-out ${sample.digit}` : ""};
+      drawn = {image, name: sample?.digit === undefined ? "" : ` in a held-out ${sample.digit}`};
       show();
     }});
     const another = () => {
       const {images} = now();
       if (!images) return;
-      const k = laid.sample ? (laid.sample.k + 1) % images.held.count : 0, digit = images.held.digits[k];
+      const k = ((laid.sample?.k ?? -1) + 1) % images.held.count, digit = images.held.digits[k];
       laid.show({k, digit, image: images.held.image(k), name: `Held-out image ${k + 1}: a ${digit}`});
     };
     const tools = element("div", {className: "mgt-tools"}, ...laid.buttons, button("Held-out image", another));
