@@ -170,7 +170,7 @@ def test_a_dropped_and_a_pasted_image_are_read(chromium, pad, kind):
             : new ClipboardEvent(kind, {...more, clipboardData: data});
           return !document.querySelector(".mgt-pad canvas").dispatchEvent(event);
         }""", [kind, base64.b64encode(png(next(photos()))).decode()])
-        page.wait_for_function("document.querySelector('.mgt-pad [role=status]').innerText.includes('in your photo')")
+        page.wait_for_function("() => document.querySelector('.mgt-pad [role=status]').innerText.includes('in your photo')")
         assert prevented == (kind == "drop")
 
 def test_the_button_is_the_browsers_own_and_reached_by_keyboard(chromium, pad):
@@ -182,7 +182,7 @@ def test_the_button_is_the_browsers_own_and_reached_by_keyboard(chromium, pad):
         assert box.evaluate("input => input === document.activeElement")
         with page.expect_file_chooser() as opened: page.keyboard.press("Space")
         opened.value.set_files([as_file(png(next(photos())))])
-        page.wait_for_function("document.querySelector('.mgt-pad [role=status]').innerText.includes('in your photo')")
+        page.wait_for_function("() => document.querySelector('.mgt-pad [role=status]').innerText.includes('in your photo')")
 
 def test_the_button_opens_a_chooser_for_the_mouse(chromium, pad):
     with visit(chromium, pad) as page:

@@ -1,7 +1,7 @@
 // A photo of a digit on paper or on a board: where its ink is, as the room `photo` finds it in Python.
 globalThis.mgtPhoto = (() => {
   const {normalise, product, shares, transposed} = globalThis.mgtDrawing, {element} = globalThis.mgtFace;
-  const FINE = 280, LARGE = 4 * FINE;              // pixels to the longer side: looked at; taken from the browser
+  const FINE = 280, LARGE = 2 * FINE;              // pixels to the longer side: looked at; taken from the browser
   const REACH = 0.25, LEVELS = 128, FRAME = 3, SPECK = 0.1, CLEAR = 3.5, LEAST = 0.06, BREADTH = 0.145;
   const HEAVY = 50e6;                              // bytes of a file
 
