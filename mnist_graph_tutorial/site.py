@@ -71,7 +71,7 @@ def _home() -> str:
     return f"{get_config().doc_host}{get_config().doc_baseurl}/"
 
 def _with_links(text: str, notebook: Path, links: dict, directory: Path) -> str:
-    "Links to download and to run the notebook, below the title of a page; Quarto writes those to edit and to report."
+    "Links to download and to run the notebook, below the title; Quarto writes the others."
     put(directory / notebook.name, without_outputs(notebook))
     line = " · ".join(
         f'<a href="{url}"{" download" if "/" not in url else ""}>{label}</a>'
