@@ -172,7 +172,7 @@ def test_the_answer_stands_beside_the_ticks_that_change_it(chromium, url):
     with visit(chromium, url, width=360) as page:
         figure = opened(page)
         ticks = figure.get_by_role("group", name="Groups of units that are on")
-        def read(): return re.search(r"The network reads (\d, with \S+ ?%)", expect(page, "The network reads"))[1]
+        def read(): return re.search(r"The network reads (\d, with .+?%)", expect(page, "The network reads"))[1]
         seen = set()
         for digit in range(10):
             ticks.get_by_label(str(digit), exact=True).uncheck()
