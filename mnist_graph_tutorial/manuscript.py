@@ -7,7 +7,7 @@ __all__ = ['HEADING', 'FOLDS', 'project', 'notebooks', 'bare_name', 'definitions
            'folded', 'processed', 'first_copies', 'once_a_page', 'notebook_links', 'without_outputs']
 
 # %% ../nbs/40_manuscript.ipynb #12e38d37
-import ast, contextlib, html, io, re
+import ast, contextlib, html, io, json, re
 from pathlib import Path
 import nbformat
 from execnb.nbio import mk_cell, read_nb
@@ -160,4 +160,4 @@ def without_outputs(path) -> str:
     nb = nbformat.read(path, 4)
     for cell in nb.cells:
         if cell.cell_type == "code": cell.outputs = []
-    return nbformat.writes(nb)
+    return json.dumps(nb, ensure_ascii=False)  # on one line, lighter
