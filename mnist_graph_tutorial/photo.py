@@ -8,6 +8,7 @@ __all__ = ['FINE', 'GREY', 'REACH', 'LEVELS', 'FRAME', 'SPECK', 'CLEAR', 'LEAST'
 
 # %% ../nbs/68_photo.ipynb #656c7230
 import numpy as np
+from scipy import ndimage
 from .draw_a_digit import normalise_drawing, shares
 
 # %% ../nbs/68_photo.ipynb #c27ae0ce
@@ -96,26 +97,15 @@ def threshold(values: np.ndarray) -> float:
 # %% ../nbs/68_photo.ipynb #807c2907
 FRAME, SPECK = 3, .1   # pixels along the edge; a share of the largest piece
 
-def _pieces(mask: np.ndarray) -> list:  # arrays (pixels, 2) of row and column
-    "The pieces of a mask that hang together, also over corners."
-    left, pieces = set(map(tuple, np.argwhere(mask).tolist())), []
-    while left:
-        piece = [left.pop()]
-        for y, x in piece:                       # grows meanwhile
-            around = {(y + i, x + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
-            left -= around
-            piece.extend(around)
-        pieces.append(np.array(piece))
-    return pieces
-
 def without_specks(mask: np.ndarray) -> np.ndarray:  # (height, width) bool -> the same
     "The pieces of a mask that may be a digit: off the edge, and not much smaller than the largest."
-    low, high = FRAME, np.array(mask.shape) - FRAME
-    inside = [piece for piece in _pieces(mask) if (piece >= low).all() and (piece < high).all()]
-    kept, most = np.zeros_like(mask), max(map(len, inside), default=0)
-    for piece in inside:
-        if len(piece) >= SPECK * most: kept[tuple(piece.T)] = True
-    return kept
+    pieces, count = ndimage.label(mask, np.ones((3, 3)))  # that hang together, also over corners
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    sizes[0] = 0  # what is no ink
+    edge = np.ones_like(mask)
+    edge[FRAME:-FRAME, FRAME:-FRAME] = False
+    sizes[pieces[edge]] = 0
+    return ((sizes > 0) & (sizes >= SPECK * sizes.max()))[pieces]
 
 # %% ../nbs/68_photo.ipynb #529b6900
 CLEAR, LEAST = 3.5, .06   # standard deviations of the paper; a share of the photo's longer side
@@ -142,10 +132,8 @@ def thickened(ink: np.ndarray) -> np.ndarray:  # (height, width) bool -> larger 
     edges = sum(np.count_nonzero(np.diff(room, axis=axis)) for axis in (0, 1))
     breadth = 8 / np.pi * ink.sum() / edges
     by = max((BREADTH * _length(ink) - breadth) / (1 - BREADTH) / 2, 0)
-    reach = range(-int(by), int(by) + 1)
-    room = np.pad(ink, int(by))
-    disc = [(i, j) for i in reach for j in reach if i * i + j * j <= by * by]
-    return np.any([np.roll(room, step, (0, 1)) for step in disc], axis=0)
+    down, right = np.mgrid[-int(by):int(by) + 1, -int(by):int(by) + 1]
+    return ndimage.binary_dilation(np.pad(ink, int(by)), down ** 2 + right ** 2 <= by * by)
 
 # %% ../nbs/68_photo.ipynb #32345c45
 def normalise_photo(

@@ -44,11 +44,6 @@ def answered(page, name):
     "The figure of that name, once it is set up, one control was used by keyboard, and it has answered."
     role, control, key, text = ANSWERS[name]
     figure = page.locator(f".mgt-{name}[data-ready]")
-    used, answer = figure.get_by_role(role, name=control, exact=True), figure.get_by_text(text).first
-    used.press(key)
-    for _ in range(60):  # JupyterLab scrolls once more when a cell has run, and a figure out of sight stops
-        if answer.is_visible(): break
-        used.scroll_into_view_if_needed()
-        page.wait_for_timeout(500)
-    answer.wait_for()
+    figure.get_by_role(role, name=control, exact=True).press(key)
+    figure.get_by_text(text).first.wait_for()
     return figure

@@ -207,6 +207,9 @@ globalThis.mgtDrawing = (() => {
     return {node, take, image, sampleOf, each};
   }
 
+  // Whether what lies on a sheet is known to be a digit, as writing and a photo are not.
+  const hasLabel = (sample) => sample?.digit !== undefined;
+
   // A sheet and its test images; `start` ("7.0": the first image of a 7) lies there once the figure is seen. `named()`
   // is the sample that lies there now, in the same form, for the page's address, "" for writing or a photo;
   // `reset()` lays the first 7 again.
@@ -219,8 +222,8 @@ globalThis.mgtDrawing = (() => {
     };
     whenSeen(figure, () => { if (!laid.written) begin(start); });
     return {sheet: laid.node, tools: laid.buttons, samples: row.node, reset: () => begin(FIRST),
-      named: () => (laid.sample?.digit === undefined ? "" : `${laid.sample.digit}.${laid.sample.k}`)};
+      named: () => (hasLabel(laid.sample) ? `${laid.sample.digit}.${laid.sample.k}` : "")};
   }
 
-  return {shares, product, transposed, normalise, fitted, sheet, samplesFor, easel};
+  return {shares, product, transposed, normalise, fitted, hasLabel, sheet, samplesFor, easel};
 })();

@@ -3,7 +3,7 @@
   const {LOSSES, PIXELS, imageGradient, imageStep, netOf, random, read} = globalThis.mgtEngine;
   const {button, calm, caption, element, menu, percent, picture, player, remember, remembered, rounded, setUp, shared,
     signed, slider, tick, whenSeen} = globalThis.mgtFace;
-  const {sheet, samplesFor} = globalThis.mgtDrawing;
+  const {hasLabel, sheet, samplesFor} = globalThis.mgtDrawing;
 
   const LAP = 1000;    // steps after which Play rests, as the searches of chapter 5 end
   const HURRY = 50;    // Play takes a step a frame at first, two from this step on, three from twice as many
@@ -189,8 +189,7 @@
     const show = () => { if (search) shown.show(search, settings, nameOf(settings, drawn), nets[0]); };
     const save = () => {
       const {sample} = drawn;
-      const own = sample?.digit === undefined;
-      const image = own ? "own" : `${sample.digit}.${sample.k + 1}`;  // it stays in the page
+      const image = hasLabel(sample) ? `${sample.digit}.${sample.k + 1}` : "own";  // that stays in the page
       remember("dream", settings.start === "sheet" ? {...settings, image} : settings);
     };
     const restart = () => {

@@ -1,7 +1,8 @@
 // The drawing pad: a trained network of one hidden layer answers to what is drawn.
 (() => {
   const {DIGITS, SIDE, bytes, netOf, read} = globalThis.mgtEngine;
-  const {fitted, normalise, sheet, samplesFor} = globalThis.mgtDrawing, {inkOf, photoFor} = globalThis.mgtPhoto;
+  const {fitted, hasLabel, normalise, sheet, samplesFor} = globalThis.mgtDrawing;
+  const {inkOf, photoFor} = globalThis.mgtPhoto;
   const {element, percent, picture, setUp, shared, signed} = globalThis.mgtFace;
 
   const plus = (value, places) => (value > 0 ? "+" : "") + signed(value, places);
@@ -99,8 +100,8 @@
   function words({logits, probabilities}, sample) {
     const [first, second] = ranked(logits);
     const rival = probabilities[first] < 0.9 ? `; next comes ${second}, with ${percent(probabilities[second])}` : "";
-    const [place, truth] = sample === null ? ["", ""] : sample.digit === undefined ? [` in ${sample.name}`, ""]
-      : ["", `${sample.digit === first ? "Right" : "Wrong"}: this is ${sample.name}.`];
+    const place = sample && !hasLabel(sample) ? ` in ${sample.name}` : "";
+    const truth = hasLabel(sample) ? `${sample.digit === first ? "Right" : "Wrong"}: this is ${sample.name}.` : "";
     return [first, `is what the network reads${place}, with ${percent(probabilities[first])}${rival}. ${truth}`];
   }
 
