@@ -78,6 +78,18 @@ def test_one_epoch_one_step_play_pause_and_reset(chromium, digits):
         page.wait_for_function("() => document.querySelector('.mgt-train .mgt-says').textContent.startsWith('Untrained')")
         assert len(history(page)) == 1 and seen(page) == 0
 
+SLOW = """<script>const whole = Response.prototype.arrayBuffer;
+Response.prototype.arrayBuffer = function () { return new Promise((done) => { setTimeout(() => done(whole.call(this)), 2000); }); };</script>"""
+
+def test_what_is_pressed_while_images_are_unpacked_is_done_after_that(chromium, tmp_path):
+    with visit(chromium, page_file(tmp_path, SLOW + TrainHere(load_mnist("digits"))._repr_html_()) + SMALL) as page:
+        page.locator(".mgt-train[data-ready]").wait_for()
+        press(page, "One step")
+        assert says(page).startswith("Unpacking")
+        ready(page)
+        page.wait_for_function("() => document.querySelector('.mgt-train').training.run.seen === 20")
+        page.get_by_role("button", name="Play training").wait_for()
+
 def test_it_learns_and_says_so(chromium, digits):
     with visit(chromium, digits + "#train=units:30,batch:5") as page:
         ready(page)

@@ -1,6 +1,6 @@
 // Train it here: a network of the reader's choice learns in the page, from nothing, and reads what the reader draws.
 (() => {
-  const E = globalThis.mgtEngine, {DIGITS, PIXELS} = E, {sheet} = globalThis.mgtDrawing;
+  const E = globalThis.mgtEngine, {DIGITS, PIXELS} = E, {hasLabel, sheet} = globalThis.mgtDrawing;
   const {element, button, slider, menu, percent, rounded, caption, picture, between, worker, player, remembered,
     remember, calm, shared, setUp, whenSeen} = globalThis.mgtFace;
 
@@ -234,7 +234,7 @@
       answer.show(run && drawn.image ? E.read(run.net, drawn.image).probabilities : null, drawn.name);
     };
     const laid = sheet({figure, pen, change: (image, sample) => {
-      drawn = {image, name: sample?.digit === undefined ? "" : ` in a held-out ${sample.digit}`};
+      drawn = {image, name: hasLabel(sample) ? ` in a held-out ${sample.digit}` : ""};
       show();
     }});
     const another = () => {
@@ -330,7 +330,7 @@
       heading("Draw a digit for this very network:"), reader.node]};
   }
 
-  // Lets the network of `state` live: `begin()` measures a new one, the button plays and pauses, `go("epoch")` and
+  // Lets the network of `state` live: `begin(first)` measures a new one, the button plays and pauses, `go("epoch")` and
   // `go("step")` play that far.
   function trainer(figure, state, show) {
     let until = "", stopped = true;
@@ -352,9 +352,11 @@
       aim(what);
       job.start();
     };
-    const begin = () => {
-      job.pause();
-      looker.start();
+    const begin = (first) => {
+      if (!first || !job.running) {  // what was pressed while the images were being unpacked goes on
+        job.pause();
+        looker.start();
+      }
       draw();
     };
     return {node: job.node, go, begin};
@@ -365,10 +367,11 @@
     const view = display(figure, data.pen, state), job = trainer(figure, state, view.show);
     const notice = element("p", {className: "mgt-notice", role: "status"});
     const fresh = () => {
+      const first = state.images && !state.run;
       state.run = state.images && training(state.images, settings);
       notice.textContent = "";
       view.clear();
-      job.begin();
+      job.begin(first);
     };
     const change = (name, value) => {
       settings[name] = value;
