@@ -7,10 +7,10 @@ from PIL import Image
 from mnist_graph_tutorial.execution import marked
 
 TOKEN = re.compile(r"(?P<picture>data:image/png;base64,[\w+/=]+)|(?P<blob>[\w+/]{50,}=*)|"
-                   r"(?P<name>(?<=[a-z])-[0-9a-f]{8}(?!\w))|(?P<number>[-+]?\d+(?:,\d{3})*(?:\.\d+|\.(?=[\s\],]))?(?:e[-+]?\d+)?)")
+                   r"(?P<number>[-+]?\d+(?:,\d{3})*(?:\.\d+|\.(?=[\s\],]))?(?:e[-+]?\d+)?)")
 
 def shape(text: str) -> str:
-    "Text without blanks, with a stand-in for each picture, long run of encoded bytes, number, and name made from a content."
+    "Text without blanks, with a stand-in for each picture, each long run of encoded bytes and each number."
     return "".join(TOKEN.sub(lambda found: f"<{found.lastgroup}>", text).split())
 
 def numbers_apart(saved: str, fresh: str) -> float:
@@ -35,11 +35,7 @@ def blobs_apart(saved: str, fresh: str) -> float:
     "How far runs of encoded bytes are apart in length: 1 is a twentieth."
     return 20 * abs(len(saved) - len(fresh)) / len(saved)
 
-def names_apart(saved: str, fresh: str) -> float:
-    "Names made from a content, such as weights, say nothing that the content does not: they are never apart."
-    return 0.
-
-APART = {"name": names_apart, "number": numbers_apart, "picture": pictures_apart, "blob": blobs_apart}
+APART = {"number": numbers_apart, "picture": pictures_apart, "blob": blobs_apart}
 
 class Change(NamedTuple):
     "A part of an output that another run may have changed."

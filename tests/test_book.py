@@ -44,13 +44,16 @@ def executed(path, data, directory):
 def test_runs_on_the_embedded_digits(path, fresh):
     assert fresh(path, "digits").problem == ""
 
+NETWORKS = {"net-dee8cd1e", "net-4f6c7e40"}  # chapter 3's, as two kinds of processor round its sums; other names are changes
+def networks(text: str) -> set: return set(re.findall(r"net-[0-9a-f]{8}", text))
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_saved_outputs_are_still_true_on_mnist(path, fresh):
     if not real_mnist(): pytest.skip("no real MNIST in MNIST_GRAPH_DATA or in the cache")
     run = fresh(path, real_mnist())
     assert run.problem == ""
-    nets = [set(re.findall(r"net-[0-9a-f]{8}", text)) for text in (path.read_text(), json.dumps(run.notebook))]
-    if all(nets) and nets[0] != nets[1]: pytest.skip("it runs, but this processor trains another network than the saved outputs show")
+    if networks(path.read_text()) ^ networks(json.dumps(run.notebook)) == NETWORKS:
+        pytest.skip("it runs, but this processor trains the other of the two known networks, and saved outputs show the first")
     exact = os.environ.get("MNIST_GRAPH_EXACT") == "1"  # on the machine that saved them, byte for byte
     assert differences(json.loads(path.read_text()), run.notebook, exact=exact) == []
 

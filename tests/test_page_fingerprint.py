@@ -180,6 +180,7 @@ def test_the_answer_stands_beside_the_ticks_that_change_it(chromium, url):
             seen.add(read())
         assert len(seen) > 1
         figure.get_by_role("button", name="Clear").click()
+        expect(page, "Nothing is written")
         assert ticks.locator("strong").text_content() == ""
 
 def test_votes_of_the_strongest_unit(chromium, url, small):
