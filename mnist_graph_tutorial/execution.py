@@ -174,6 +174,7 @@ class Executed(NamedTuple):
     seconds: float
     problem: str        # "" where all went well, else the cell that failed and its error
     times: dict = {}    # number of a cell, from 0 -> the seconds it took
+    unmet: int = 0      # checks that failed, where they are not judged
 
 # %% ../nbs/15_execution.ipynb #b44f99dd
 def execute(
@@ -181,12 +182,15 @@ def execute(
     env: dict,                   # environment of the kernel
     report=lambda line: None,    # called a few times a second with a line that says how far it is
     turns: Turns | None=None,    # with other notebooks that run meanwhile
+    judged: bool=True,           # whether a check that fails ends the run as any other cell does
 ) -> Executed:
     "Run a notebook from top to bottom; a failing cell ends it, and is told in `problem`."
     path, start, problem = Path(path), time.monotonic(), ""
     nb = nbformat.read(path, 4)
     cells = list(filter(_is_run, nb.cells))
     for cell in cells: cell.outputs = []
+    if not judged:
+        for cell in _checks(nb): cell.metadata.tags = ["raises-exception"]
     with tempfile.NamedTemporaryFile() as log:
         runner = Runner(
             nb,
@@ -206,8 +210,20 @@ def execute(
             problem = _failure(path, runner, f"{e.ename}: {e.evalue}")
         except DeadKernelError:
             problem = _failure(path, runner, f"the kernel died\n{_last_words(log)}")
-    took = time.monotonic() - start
-    return Executed(path, cleaned(nb), len(cells), took, problem, runner.seconds)
+    took, unmet = time.monotonic() - start, 0 if judged else sum(map(_tell_unmet, _checks(nb)))
+    return Executed(path, cleaned(nb), len(cells), took, problem, runner.seconds, unmet)
+
+def _checks(nb) -> list:
+    "The cells of a notebook that are marked as checks."
+    return [cell for cell in nb.cells if _is_run(cell) and marked(cell.source, "check")]
+
+def _tell_unmet(check) -> bool:
+    "Whether a check failed; then one line is left of its error."
+    errors = [output for output in check.outputs if output.output_type == "error"]
+    for error in errors:
+        said = f"Not so for these data: {error.ename} {error.evalue}".split("\n")[0].strip()
+        check.outputs = [nbformat.v4.new_output("stream", text=f"{said}\n")]
+    return bool(errors)
 
 # %% ../nbs/15_execution.ipynb #4c3fbc57
 def watch(runner, tick, **kernel_arguments):

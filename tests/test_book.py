@@ -96,6 +96,16 @@ def test_a_failing_cell_ends_the_run_and_keeps_what_ran(notebook):
     assert text(run, 0) == "kept\n" and outputs(run)[1][0]["output_type"] == "error" and outputs(run)[2] == []
     assert path.read_text() == before
 
+def test_of_other_images_a_check_that_fails_is_told_and_counted_and_ends_nothing(notebook):
+    path = notebook("#| check\nassert 1 + 1 == 3, 'three\\ntimes'", "#| check\n{}['mnist']", "#| check\nassert True", "print('on')")
+    assert execute(path, environment("digits")).problem != ""
+    run = execute(path, environment("digits"), judged=False)
+    assert (run.problem, run.unmet, text(run, 3)) == ("", 2, "on\n")
+    assert text(run, 0) == "Not so for these data: AssertionError three\n" and text(run, 1) == "Not so for these data: KeyError 'mnist'\n"
+    assert "checks  2 do not hold for kmnist" in book.table([run], 1, "CPU", "kmnist", "index.html")
+    broken = execute(notebook("{}['mnist']"), environment("digits"), judged=False)
+    assert "KeyError" in broken.problem and broken.unmet == 0
+
 def test_cells_with_eval_false_are_not_run_and_keep_their_output(notebook):
     path = notebook("a = 1", "#| eval: false\na = 2", "a")
     nb = nbformat.read(path, 4)
