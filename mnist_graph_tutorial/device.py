@@ -7,8 +7,9 @@ __all__ = ['use_device', 'describe_device', 'gpu_driver', 'compiled', 'traces', 
 
 # %% ../nbs/10_device.ipynb #9f7b924f
 import os
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")     # TensorFlow reads both when it is imported
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0");   # the same sums in the same order, every time
+# TensorFlow reads both when it is imported; the second: the same sums in the same order, every time.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0");
 
 # %% ../nbs/10_device.ipynb #38f109cb
 import contextlib, platform, re, shutil, statistics, subprocess, time

@@ -17,10 +17,10 @@ STYLE = """<style>
   font-size: 1rem; line-height: 1.5 }
 .mgt-predict legend { font-weight: 600; padding: 0; margin: 0 0 .3em;
   float: left; width: 100%; font-size: inherit }
-.mgt-predict > div { clear: both }
-.mgt-predict label { cursor: pointer; padding: .15em 0; display: inline-block }
-.mgt-predict input { margin: 0 .5em 0 0; width: 1.1em; height: 1.1em; vertical-align: -.15em }
-.mgt-predict .mgt-why { display: none; margin: .1em 0 .4em 1.7em }
+.mgt-predict > div { clear: both; padding-left: 1.7em }
+.mgt-predict label { cursor: pointer; padding: .15em 0 }
+.mgt-predict input { margin: 0 .6em 0 -1.7em; width: 1.1em; height: 1.1em; vertical-align: -.15em }
+.mgt-predict .mgt-why { display: none; margin: .1em 0 .4em }
 .mgt-predict input:checked ~ .mgt-why { display: block }
 @media print { .mgt-predict .mgt-why { display: block } }
 </style>"""

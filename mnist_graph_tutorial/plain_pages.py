@@ -70,7 +70,7 @@ def _code_html(code: str, language: str="python") -> str:
     try: inner = pygments.highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
     except pygments.util.ClassNotFound: inner = html.escape(code)
     inner = _PLAIN.sub(r"\1", inner)
-    return f'<pre class="code"><code>{inner}</code></pre>'
+    return f'<pre class="code {language}"><code>{inner}</code></pre>'
 
 _PLAIN = re.compile(r'<span class="(?:n|nb|nn|nx|nv|p|o|w|bp|vm)">([^<]*)</span>')  # have no colour
 
@@ -133,7 +133,9 @@ def output_html(output) -> str:
     if output.output_type == "error":
         return f'<pre class="error">{plain(f"{line}{chr(10)}" for line in output.traceback)}</pre>'
     if output.output_type == "stream":
-        return f'<pre class="{output.name}">{plain(output.text).rstrip()}</pre>'
+        text = plain(output.text).rstrip()
+        kind = output.name if re.search(r"\S {2,}\S", text) else f"{output.name} line"  # no columns
+        return f'<pre class="{kind}">{text}</pre>'
     form = next((form for form in FORMS if form in output.data), None)
     return FORMS[form]("".join(output.data[form])) if form else ""
 

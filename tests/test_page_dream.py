@@ -158,11 +158,19 @@ def test_play_begins_slowly_draws_a_frame_each_time_and_rests(chromium, small):
         ready(page)
         page.evaluate(watch)
         run_to(page, 1000)
-        assert says(page).startswith("Step 1000 of")
+        assert says(page).startswith("Step 1000 of") and "Here Play rests; press it again to go on." in says(page)
         steps = np.array(page.evaluate("steps"))
         run_to(page, 2000)
     gains = np.diff(steps)
     assert gains.max() <= 2 * (1 + 1000 // 50) and gains[steps[:-1] < 40].max() <= 2 and (gains > 0).sum() > 50
+
+def test_what_is_moved_has_a_thousand_steps_to_show_what_it_does(chromium, small):
+    with opened(chromium, small[-1]) as page:
+        ready(page)
+        for _ in range(3): press(page, "Step")
+        page.get_by_role("slider", name="L2").press("ArrowRight")
+        run_to(page, 1003)
+        assert "Here Play rests" in says(page)
 
 def test_pause_step_start_over_and_reset_answer_while_it_runs(chromium, small):
     with opened(chromium, small[-1]) as page:
@@ -245,7 +253,7 @@ def test_the_address_brings_the_settings_back(chromium, small):
     with opened(chromium, small[-1]) as page:
         ready(page)
         page.get_by_label("Digit to find").select_option("9")
-        page.get_by_label("Start from").select_option("a test image, or your own drawing")
+        page.get_by_label("Start from").select_option("a test image or your own")
         for _ in range(2): press(page, "Test image of a 6")
         page.wait_for_function("() => document.querySelector('.mgt-says').textContent.includes('test image 2 of 4 of a 6')")
         page.get_by_role("slider", name="L1").press("End")
@@ -315,7 +323,7 @@ def test_a_four_is_soon_a_nine_to_the_networks(chromium, real):
     with opened(chromium, real[-1]) as page:
         ready(page)
         page.get_by_label("Digit to find").select_option("9")
-        page.get_by_label("Start from").select_option("a test image, or your own drawing")
+        page.get_by_label("Start from").select_option("a test image or your own")
         page.wait_for_function("() => document.querySelector('.mgt-says').textContent.includes('test image 1 of 4 of a 4')")
         for _ in range(2): press(page, "Previous Rate")
         assert page.evaluate(f"{STATE}.settings.rate") == .01

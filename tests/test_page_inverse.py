@@ -138,7 +138,7 @@ def test_step_play_pause_and_reset(opened):
         at = taken(page)
         press(page, "Step")
         assert taken(page) == at + 1
-        press(page, "Reset")
+        press(page, "Start over")
         assert taken(page) == 0 and says(page).startswith("Step 0 of") and len(key(page)) == 1
 
 def test_playing_once_more_begins_again_and_adds_no_curve(opened):
@@ -150,6 +150,18 @@ def test_playing_once_more_begins_again_and_adds_no_curve(opened):
             look(); })""")[-1] == 40
         assert ended(page) == first and len(key(page)) == 1
 
+def test_reset_all_brings_back_the_first_settings(opened):
+    with opened() as page:
+        first, matrix = key(page), values(page)
+        pick(page, "numbers", "float64")
+        run(page, "schulz", matrix="hard")
+        field(page, 1, 1).fill("3")
+        press(page, "Reset all")
+        assert key(page) == first and taken(page) == 0
+        np.testing.assert_array_equal(values(page), matrix)
+        assert page.get_by_role("combobox", name="pace").evaluate("menu => menu.value") == GROWING
+        page.wait_for_function("() => location.hash.includes('preset:A,method:post,rate:0.01')")
+
 def test_curves_of_earlier_runs_stay_until_reset(opened):
     with opened("steps:1000") as page:
         for count, method in enumerate(METHODS, 1):
@@ -159,7 +171,7 @@ def test_curves_of_earlier_runs_stay_until_reset(opened):
         assert all(name in label for name in METHODS.values()) and "logarithmic" in label
         pick(page, "method", METHODS["post"])                     # not four earlier ones: the oldest goes
         assert len(key(page)) == 4 and "2018" in key(page)[0] and not any("2018" in text for text in key(page)[1:])
-        press(page, "Reset")
+        press(page, "Start over")
         assert len(key(page)) == 1 and page.locator(".mgt-plot .mgt-faint").count() == 0
 
 def test_work_comes_in_slices_with_frames_between(opened):
@@ -272,6 +284,33 @@ def test_a_singular_one_has_no_goal(opened):
         assert page.get_by_text("No point is the goal.").count() == 1 and page.locator(".mgt-goal").count() == 0
         run(page, "squared")
 
+# ---- the fields ------------------------------------------------------------------------------------------------------
+
+def test_a_number_that_is_none_brings_back_what_stood_there_before_it_was_typed(opened):
+    "Its first digits count while it is typed: 1 of 1e99."
+    with opened() as page:
+        before = field(page, 1, 1).input_value()
+        for text, complaint in (("1e99", "out of range"), ("123456789", "out of range"), ("-", "no finite number")):
+            field(page, 1, 1).focus()
+            page.keyboard.press("Control+A")
+            page.keyboard.type(text)
+            assert complaint in about(page) and about(page).endswith(f"For now it counts as {before}, as before.")
+            assert address(page).partition("entries:")[2].split("_")[0] in (before, "")
+            field(page, 1, 1).fill(before)
+
+@pytest.mark.parametrize("column", [1, 10])
+def test_all_digits_of_a_long_number_are_seen_while_its_field_is_used(opened, column):
+    with opened(**PHONE) as page:
+        for text in ("5", "-12345.5", "-999999.5"):
+            field(page, 1, column).fill(text)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+            room, needed = field(page, 1, column).evaluate("""input => {
+                const pen = document.createElement("canvas").getContext("2d");
+                pen.font = getComputedStyle(input).font;
+                return [input.clientWidth, pen.measureText(input.value).width];
+            }""")
+            assert needed <= room
+
 # ---- by keyboard, by touch, in the address ---------------------------------------------------------------------------
 
 def test_everything_by_keyboard(opened):
@@ -283,7 +322,7 @@ def test_everything_by_keyboard(opened):
         for _ in range(20):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent"))
-        names = ("size", "Another matrix", "method", "rate", "Previous rate", "Next rate", "steps", "numbers", "Play the run", "Step", "Reset", "pace",
+        names = ("size", "Another matrix", "method", "rate", "Previous rate", "Next rate", "steps", "numbers", "Play the run", "Step", "Start over", "Reset all", "pace",
                  "row 1, column 1", "row 2, column 2")
         places = [next(k for k, text in enumerate(reached) if text and text.startswith(name)) for name in names]
         assert places == sorted(places)
@@ -295,7 +334,7 @@ def test_everything_by_keyboard(opened):
         assert taken(page) == 1
         page.get_by_role("button", name="Play the run").press("Space")
         page.get_by_role("button", name="Pause the run").press("Space")
-        page.get_by_role("button", name="Reset").press("Enter")
+        page.get_by_role("button", name="Start over").press("Enter")
         assert taken(page) == 0
 
 def test_on_a_phone_by_touch(opened):
@@ -307,7 +346,7 @@ def test_on_a_phone_by_touch(opened):
         assert taken(page) == 1
         tap("Play the run")
         tap("Pause the run")
-        tap("Reset")
+        tap("Start over")
         assert taken(page) == 0
         field(page, 10, 10).tap()
         field(page, 10, 10).fill("7.5")
@@ -364,3 +403,40 @@ def test_a_broken_address_is_harmless(opened, state):
 def test_without_scripts_there_is_a_picture(opened):
     with opened(java_script_enabled=False) as page:
         assert "Newton-Schulz as a heat map" in page.locator("img").get_attribute("alt") and "allow JavaScript" in page.locator("figure").first.inner_text()
+
+# ---- an address that somebody shared ---------------------------------------------------------------------------------
+
+TALL = "<p style='height: 4000px'>A long chapter.</p>"
+
+@pytest.fixture(scope="module")
+def far_down(tmp_path_factory):
+    return page_file(tmp_path_factory.mktemp("far"), f"{TALL}{InvertYourOwn(MATRICES)._repr_html_()}{TALL}")
+
+def top_of_figure(page) -> float: return page.locator(".mgt-invert").evaluate("figure => figure.getBoundingClientRect().top")
+
+def test_an_address_with_settings_leads_to_its_figure(chromium, far_down):
+    with visit(chromium, f"{far_down}#invert=method:schulz") as page:
+        page.wait_for_function("() => scrollY > 0")
+        assert abs(top_of_figure(page)) < 100
+    for plain in ("", "#elsewhere", "#other=1", "#invert=method:schulz&other=1"):   # the last one was used after this figure
+        with visit(chromium, far_down + plain) as page:
+            page.locator(".mgt-invert[data-ready]").wait_for()
+            assert page.evaluate("scrollY") == 0
+
+def test_a_reader_who_reloads_stays_where_they_were(chromium, far_down):
+    with visit(chromium, f"{far_down}#invert=method:schulz") as page:
+        page.wait_for_function("() => scrollY > 0")
+        page.evaluate("scrollTo(0, 500)")
+        page.reload()
+        page.locator(".mgt-invert[data-ready]").wait_for()
+        page.wait_for_timeout(300)
+        assert page.evaluate("scrollY") == 500
+
+def test_another_address_of_an_open_page_is_a_new_start(chromium, far_down):
+    with visit(chromium, far_down) as page:
+        page.locator(".mgt-invert[data-ready]").wait_for()
+        page.evaluate("() => { location.hash = 'invert=method:schulz'; }")
+        page.wait_for_function("() => /Newton/.test(document.querySelector('.mgt-key li')?.textContent) && scrollY > 0")
+        assert abs(top_of_figure(page)) < 100
+        page.evaluate("() => { location.hash = 'a-heading'; }")                       # nothing is lost for a link
+        assert "Newton" in key(page)[0]

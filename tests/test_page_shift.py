@@ -178,6 +178,12 @@ def test_ink_that_is_gone(chromium, url):
       return [prepared(away, false), prepared(away, true), prepared(image, true) !== null]; }"""
     with visit(chromium, url) as page: assert page.evaluate(code) == [None, None, True]
 
+def test_the_address_is_left_alone_until_the_reader_does_something(chromium, url):
+    with visit(chromium, url + "#a-heading") as page:
+        page.locator(FIGURE).scroll_into_view_if_needed()
+        answers(page, 17)
+        assert page.url.endswith("#a-heading")
+
 def test_state_goes_into_the_address_and_comes_back(chromium, url):
     text = "sample:4.2,sideways:-3,down:2,turn:30,thickness:0.5,size:0.8,centre:1,lines:probabilities,along:turn"
     state = dict(part.split(":") for part in text.split(","))

@@ -145,7 +145,7 @@ def test_what_is_no_photo_of_a_digit_is_said_and_the_drawing_kept(chromium, pad,
     with visit(chromium, pad) as page:
         page.locator(PAD).get_by_role("button", name="Test image of a 3").click()
         before = said(page)
-        assert chosen(page, file) == f"{before} {complaint}"
+        assert chosen(page, file) == f"{before} {complaint} The sheet is as it was before."
         page.locator(PAD).get_by_role("button", name="Test image of a 4").click()
         assert complaint not in said(page)
 

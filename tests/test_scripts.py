@@ -137,5 +137,5 @@ def test_the_address_is_written_now_and_then_and_never_lacks_the_last_state():
     assert said["first"] == 0 and 50 < said["writings"] < 90
     assert said["last"] == "#a=k:1799&b=k:1799"
     assert [said[name] for name in ("alone", "left", "refused", "accepted")] == [
-        f"#a=k:{k}&b=k:1799" for k in ("at%20once", "left", "left", "refused")]
+        f"#b=k:1799&a=k:{k}" for k in ("at%20once", "left", "left", "refused")]
     assert said["idle"] == 0 and said["leavers"] == 1

@@ -2,7 +2,7 @@
 globalThis.mgtDrawing = (() => {
   const SIDE = 28, DIGIT = 20;   // pixels: MNIST's picture, and the square that its digits fill
   const SHEET = 140;             // the sheet in units of its own
-  const {element, button, ink, whenSeen} = globalThis.mgtFace;
+  const {a, element, button, ink, whenSeen} = globalThis.mgtFace;
 
   // ---- from a drawing to what MNIST would have made of it ----------------------------------------------------------
 
@@ -191,7 +191,8 @@ globalThis.mgtDrawing = (() => {
     update();
     return {node: element("div", {className: "mgt-draw"}, canvas, hint), show: (laid) => become([], laid),
       begin: (laid) => set([], laid), buttons: [button("Clear", clear), button("Undo", undo), copy],
-      get sample() { return sample; }, get written() { return isWritten(own); }};
+      get sample() { return sample; }, get written() { return isWritten(own); },
+      get touched() { return own.used > 0; }};
   }
 
   // A row of ten buttons that lay test images on a sheet, again for another. `samples`: base64, digit by digit.
@@ -199,9 +200,10 @@ globalThis.mgtDrawing = (() => {
     const {bytes, PIXELS} = globalThis.mgtEngine, pixels = Float32Array.from(bytes(samples), (value) => value / 255);
     const each = pixels.length / 10 / PIXELS, image = (at) => pixels.subarray(at * PIXELS, (at + 1) * PIXELS);
     const sampleOf = (digit, k) =>
-      ({digit, k, image: image(digit * each + k), name: `test image ${k + 1} of ${each} of a ${digit}`});
+      ({digit, k, image: image(digit * each + k), name: `test image ${k + 1} of ${each} of ${a(digit)}`});
     const take = (digit) => laid.show(sampleOf(digit, laid.sample?.digit === digit ? (laid.sample.k + 1) % each : 0));
-    const digits = Array.from({length: 10}, (_, digit) => button(digit, () => take(digit), `Test image of a ${digit}`));
+    const of = (digit) => button(digit, () => take(digit), `Test image of ${a(digit)}`);
+    const digits = Array.from({length: 10}, (_, digit) => of(digit));
     const node = element("div", {className: "mgt-samples", role: "group", ariaLabel: "Test images"},
       element("span", {textContent: "or take a test image, again for another:"}), ...digits);
     return {node, take, image, sampleOf, each};
@@ -212,7 +214,7 @@ globalThis.mgtDrawing = (() => {
 
   // A sheet and its test images; `start` ("7.0": the first image of a 7) lies there once the figure is seen. `named()`
   // is the sample that lies there now, in the same form, for the page's address, "" for writing or a photo;
-  // `reset()` lays the first 7 again.
+  // `reset()` lays the first 7 again; `touched`: whether the reader has done anything here.
   const FIRST = "7.0";
   function easel({figure, pen, samples, start = FIRST, change}) {
     const laid = sheet({figure, pen, change}), row = samplesFor(laid, samples);
@@ -222,6 +224,7 @@ globalThis.mgtDrawing = (() => {
     };
     whenSeen(figure, () => { if (!laid.written) begin(start); });
     return {sheet: laid.node, tools: laid.buttons, samples: row.node, reset: () => begin(FIRST),
+      get touched() { return laid.touched; },
       named: () => (hasLabel(laid.sample) ? `${laid.sample.digit}.${laid.sample.k}` : "")};
   }
 

@@ -1,17 +1,17 @@
 // Dream: an image descends, step by step, until a network reads in it the digit that the reader asks for.
 (() => {
   const {LOSSES, PIXELS, imageGradient, imageStep, netOf, random, read} = globalThis.mgtEngine;
-  const {button, calm, caption, element, menu, percent, picture, player, remember, remembered, rounded, setUp, shared,
-    signed, slider, tick, whenSeen} = globalThis.mgtFace;
+  const {a, button, calm, caption, element, menu, percent, picture, player, remember, remembered, rounded, setUp,
+    shared, signed, slider, tick, whenSeen} = globalThis.mgtFace;
   const {hasLabel, sheet, samplesFor} = globalThis.mgtDrawing;
 
-  const LAP = 1000;    // steps after which Play rests, as the searches of chapter 5 end
+  const LAP = 1000;    // steps after which Play rests, as the searches of chapter 5 end, or after the last change
   const HURRY = 50;    // Play takes a step a frame at first, two from this step on, three from twice as many
   const CALM = 500;    // milliseconds between two pictures where less motion is wanted
   const TEN = [...Array(10).keys()];
 
   const STRENGTHS = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.25, 1];
-  const STARTS = {noise: "noise", blank: "a blank sheet", sheet: "a test image, or your own drawing"};
+  const STARTS = {noise: "noise", blank: "a blank sheet", sheet: "a test image or your own"};
   const OBJECTIVES = {post: "post: the loss of 2018", logit: "logit: as high as it goes"};
 
   // What the reader sets, and what it is at first: the search that opens the chapter.
@@ -67,7 +67,7 @@
     search.since = search.answers.map((answer, k) => (topOf(answer) === digit ? search.since[k] ?? search.step : null));
   }
   function begin(nets, start, {digit}) {
-    const search = {start, image: start.slice(), step: 0, since: nets.map(() => null), diverged: false};
+    const search = {start, image: start.slice(), step: 0, rest: LAP, since: nets.map(() => null), diverged: false};
     look(search, nets, digit);
     return search;
   }
@@ -133,7 +133,7 @@
 
   function verdict(name, answer, digit, since) {
     const top = topOf(answer), long = top === digit && since > 0 ? ` since step ${since}` : "";
-    return `${name} reads a ${top} (${percent(answer[top])})${long}`;
+    return `${name} reads ${a(top)} (${percent(answer[top])})${long}`;
   }
   // The loss of 2018 clips probabilities at 1e-10: below that, the wanted digit has no say in its slope.
   function trouble({diverged, step, answers}, {digit, objective}) {
@@ -142,18 +142,19 @@
         "stays as it was before. Lower the rate or L2, or start over.";
     }
     const lost = objective === "post" && answers[0][digit] < 1e-10;
-    return lost ? ` So far from a ${digit} the loss of 2018 is clipped: its slope knows nothing of the ${digit}.` +
+    return lost ? ` So far from ${a(digit)} the loss of 2018 is clipped: its slope knows nothing of the ${digit}.` +
       " Try the logit." : "";
   }
   function words(search, settings, name) {
-    const {answers, since, step, start, image} = search, {digit} = settings;
+    const {answers, since, step, start, image, rest} = search, {digit} = settings;
     const networks = ["This network", "the second"];
     const verdicts = networks.map((each, k) => verdict(each, answers[k], digit, since[k])).join("; ");
-    const way = step ? `Step ${step} of a search for a ${digit}, from ${name}.`
-      : `A search for a ${digit}, from ${name}: press Play or Step.`;
+    const way = step ? `Step ${step} of a search for ${a(digit)}, from ${name}.`
+      : `A search for ${a(digit)}, from ${name}: press Play or Step.`;
     const moved = step ? ` A pixel has changed by ${rounded(apart(image, start))} on average;` +
       ` correlation with the start ${signed(correlation(image, start), 2)}.` : "";
-    return `${way} ${verdicts}.${moved}${trouble(search, settings)}`;
+    const rests = step >= rest ? " Here Play rests; press it again to go on." : "";
+    return `${way} ${verdicts}.${moved}${rests}${trouble(search, settings)}`;
   }
 
   // The pictures, the numbers and the words: `show` brings them up to the state of a search.
@@ -203,7 +204,9 @@
     // A step a frame at first, so that one can see what the first ones do; more and more after that.
     const still = calm();
     const work = () => {
-      if (!search || !advance(search, nets, settings) || search.step % LAP === 0) return false;
+      if (!search) return false;
+      if (search.step >= search.rest) search.rest = search.step + LAP;
+      if (!advance(search, nets, settings) || search.step >= search.rest) return false;
       if (still || --left > 0) return true;
       left = 1 + Math.floor(search.step / HURRY);
       return "later";
@@ -238,6 +241,7 @@
         look(search, nets, value);
       }
       save();
+      if (search) search.rest = Math.max(search.rest, search.step + LAP);
       if (name === "start" || name === "seed") restart();
       else show();
     };

@@ -76,6 +76,7 @@ globalThis.mgtFace = (() => {
   // ---- numbers and words --------------------------------------------------------------------------------------------
 
   const signed = (value, places) => value.toFixed(places).replace("-", "\u2212").replace(/^\u2212([0.]+)$/, "$1");
+  const a = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
   const percent = (share) =>                               // a network is never certain
     share > 0.9995 && share <= 1 ? ">99.9\u00a0%" : `${(100 * share).toFixed(1)}\u00a0%`;
   const rounded = (value) => {                             // three digits that count
@@ -194,9 +195,11 @@ globalThis.mgtFace = (() => {
   };
 
   // The state of a figure, as texts by name; null where the address has none.
+  let asked = "";                       // whose state was found last
   function remembered(name) {
     const text = states().get(name);
     if (text === undefined) return null;
+    asked = name;
     return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decoded)));
   }
 
@@ -209,8 +212,9 @@ globalThis.mgtFace = (() => {
     if (!unwritten.size) return;
     let wait = PAUSE;
     try {
-      const all = [...new Map([...states(), ...unwritten])];
-      history.replaceState(history.state, "", "#" + all.map((pair) => pair.join("=")).join("&"));
+      const kept = [...states()].filter(([name]) => !unwritten.has(name));  // the last is what was used last
+      const all = [...kept, ...unwritten].filter(([, text]) => text);
+      history.replaceState(null, "", "#" + all.map((pair) => pair.join("=")).join("&"));
       unwritten.clear();
     } catch { wait = REFUSED; }         // the figure goes on without
     clearTimeout(pause);
@@ -220,10 +224,37 @@ globalThis.mgtFace = (() => {
   // At once, or after the pause, or when the reader leaves: the last state is always written.
   function remember(name, state) {
     if (inLab()) return;                // there the address is JupyterLab's own
+    unwritten.delete(name);             // so that it is the last
     unwritten.set(name, Object.entries(state).map((pair) => pair.map(encodeURIComponent).join(":")).join(","));
     addEventListener("pagehide", write);  // once, however often it is asked for
     if (!pause) write();
   }
+
+  // An address that somebody shared leads to its figure, the one that was used last; back or anew, readers stay where
+  // they were. Another address of the same page is a new start.
+  const HERE = "mgt-here";              // what the history of the tab says of an address that was just entered
+  let arrived = null;
+  function isNew() {
+    if (arrived !== null) return arrived;
+    arrived = history.state === HERE || performance.getEntriesByType("navigation")[0]?.type === "navigate";
+    if (history.state === HERE) history.replaceState(null, "");
+    addEventListener("pagehide", () => { history.scrollRestoration = "auto"; }, {once: true});
+    return arrived;
+  }
+  function lead(figure) {
+    const name = asked;
+    asked = "";
+    if (!name || inLab() || name !== [...states().keys()].at(-1) || !isNew()) return;
+    const show = () => figure.scrollIntoView();
+    show();
+    if (document.readyState !== "complete") addEventListener("load", show, {once: true});
+  }
+  globalThis.onhashchange ??= () => {
+    if (inLab() || !states().size) return;
+    history.replaceState(HERE, "");
+    history.scrollRestoration = "manual";
+    location.reload();
+  };
 
   // ---- setting up ---------------------------------------------------------------------------------------------------
 
@@ -244,12 +275,13 @@ globalThis.mgtFace = (() => {
         figure.dataset.ready = "true";
         const still = figure.querySelector(".mgt-still"), face = build(figure, JSON.parse(data.textContent));
         still.replaceWith(face);
+        lead(figure);
       }
     };
     each();
     if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", each);
   }
 
-  return {element, svg, button, row, slider, menu, tick, calm, signed, percent, rounded, caption, picture, ink, between,
-    worker, player, whenSeen, remembered, remember, shared, setUp};
+  return {element, svg, button, row, slider, menu, tick, calm, a, signed, percent, rounded, caption, picture, ink,
+    between, worker, player, whenSeen, remembered, remember, shared, setUp};
 })();

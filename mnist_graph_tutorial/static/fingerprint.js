@@ -269,7 +269,7 @@
     function change(newImage) {
       image = newImage;
       show();
-      if (image) keep();
+      if (drawn.touched) keep();
     }
     const keep = () =>
       remember("fingerprint", {sample: drawn.named(), unit: chooser.value, ...namedOff(groups, off)});
@@ -278,6 +278,7 @@
       off.clear();
       chooser.set(order[0]);
       drawn.reset();
+      keep();
     };
 
     figure.fingerprint = {order, answerTo: (pixels, some) => answerTo(net, pixels, new Set(some)),
@@ -288,8 +289,8 @@
       element("div", {className: "mgt-easel"}, drawn.sheet, element("div", {className: "mgt-side"}, says.node,
         element("div", {className: "mgt-tools"}, ...drawn.tools, button("Reset", reset)), drawn.samples)),
       element("p", {className: "mgt-legend", textContent: "Mean activations of each digit, and yours: a unit stands " +
-        "in one place from top to bottom, with the digit it belongs to; orange is switched off. Below, the running " +
-        "sums from biases to logits."}),
+        "in one place from top to bottom, with the digit it belongs to; orange is switched off, framed the unit " +
+        "that is chosen below. Under them the running sums from biases to logits."}),
       element("div", {className: "mgt-panels"}, table.node, namesOf(groups, units), sums.node, touched.node),
       element("div", {className: "mgt-ticks-row mgt-tools", role: "group", ariaLabel: "Groups of units that are on"},
         element("span", {textContent: "Units on:"}), ...ticks.map((each) => each.node),

@@ -9,6 +9,7 @@
   const CHUNK = 50, DENSE = 2000, EARLIER = 3;           // steps a unit of work; places of a path; curves to compare
   const STEPS = [10, 20, 40, 100, 1000, 10000, 100000, 1000000];
   const FACTORS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];   // of a method's own rate
+  const PACE = calm() ? "fast" : "growing";              // at first
   const PACES = {slow: "four steps a second", growing: "faster and faster", fast: "as fast as it goes"};
   const RANDOM = "random", OWN = "your own";             // where a matrix comes from, besides the presets
 
@@ -359,8 +360,13 @@
       });
       cells.style.setProperty("--size", n);
       cells.classList.toggle("mgt-many", n > 5);
-      cells.replaceChildren(...fields.map(({input}) => input));
+      const sideOf = (j) => (j < n / 2 ? "" : "mgt-right");  // a field that is used is wider, towards the middle
+      cells.replaceChildren(...fields.map(({input, j}) => element("span", {className: sideOf(j)}, input)));
     };
+    cells.addEventListener("focusin", ({target}) => {    // what stood there before the reader typed
+      const field = fields.find(({input}) => input === target);
+      if (field && !trouble(target)) field.before = +target.value;
+    });
     cells.addEventListener("input", () => {
       for (const {input} of fields) input.ariaInvalid = String(trouble(input) !== "");
       change(fields);
@@ -435,11 +441,18 @@
       run.advance(1);
       draw();
     };
-    const reset = () => {
+    const startOver = () => {
       job.pause();
       earlier.length = 0;
       begin();
       settle();
+    };
+    const reset = () => {
+      Object.assign(state, stateFrom({}, presets));
+      choose.pace.set(PACE);
+      fields.show(state.sheet, state.n);
+      startOver();
+      remember("invert", textsOf(state, rateOf(state.factor)));
     };
 
     const setMatrix = (sheet, origin, n = state.n) => {
@@ -459,9 +472,15 @@
     };
     const typed = (given) => {
       const bad = given.find(({input}) => trouble(input));
-      if (bad) {
-        const where = `Row ${bad.i + 1}, column ${bad.j + 1}`, kept = short(state.sheet[place(bad.i, bad.j)]);
-        return about.say(`${where} ${trouble(bad.input)}. For now it counts as ${kept}, as before.`);
+      if (bad) {                                         // the first digits of it may have counted already
+        const at = place(bad.i, bad.j), kept = bad.before ?? state.sheet[at];
+        if (state.sheet[at] !== kept) {
+          state.sheet = state.sheet.slice();
+          state.sheet[at] = kept;
+          restart();
+        }
+        const where = `Row ${bad.i + 1}, column ${bad.j + 1}`;
+        return about.say(`${where} ${trouble(bad.input)}. For now it counts as ${short(kept)}, as before.`);
       }
       state.sheet = state.sheet.slice();
       for (const {input, i, j} of given) state.sheet[place(i, j)] = +input.value;
@@ -487,7 +506,7 @@
       factor: slider({name: "rate", values: FACTORS, label: (factor) => short(rateOf(factor)), change: set("factor")}),
       steps: menu({name: "steps", values: STEPS, label: counted, change: set("steps")}),
       numbers: menu({name: "numbers", values: ["float32", "float64"], change: set("numbers")}),
-      pace: menu({name: "pace", values: Object.keys(PACES), label: paceName, value: calm() ? "fast" : "growing",
+      pace: menu({name: "pace", values: Object.keys(PACES), label: paceName, value: PACE,
         change: () => { left = 0; }}),
     };
     const notes = element("p", {className: "mgt-note"}), about = caption("mgt-about"), says = caption();
@@ -500,7 +519,8 @@
     const div = (className, ...nodes) => element("div", {className}, ...nodes);
     const group = (ariaLabel, ...nodes) =>
       element("div", {className: "mgt-controls", role: "group", ariaLabel}, ...nodes);
-    const tools = [job.node, button("Step", step), button("Reset", reset), choose.pace.node, progress];
+    const buttons = [button("Step", step), button("Start over", startOver), button("Reset all", reset)];
+    const tools = [job.node, ...buttons, choose.pace.node, progress];
     return div("mgt-face",
       div("mgt-choices",
         group("Matrix", choose.origin.node,

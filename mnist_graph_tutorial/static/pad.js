@@ -137,7 +137,7 @@
 
     const laid = sheet({figure, pen: data.pen, change}), samples = samplesFor(laid, shared(data.samples));
     const photo = photoFor(figure, (image) => laid.show({image, name: "your photo"}),
-      (text) => { trouble.textContent = text; });
+      (text) => { trouble.textContent = `${text}${laid.written ? " The sheet is as it was before." : ""}`; });
     figure.pad = {read: (image) => read(net, image), fitted, normalise, inkOf,
       reasonToDoubt: (image) => reasonToDoubt(image, read(net, image).logits, data.doubt)};
     return element("div", {className: "mgt-face"}, laid.node, verdict,

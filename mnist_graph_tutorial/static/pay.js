@@ -105,8 +105,10 @@
       ...(own && guess !== best ? guessMark(guess, y(own), `my guess: ${rounded(own)}`, guess < best) : []),
       ...peakMark(best, y(peak), `${workers(best)}: ${rounded(peak)}`),
     ];
+    const [end, above] = [x(ideal.at(-1)) - 8, y(ideal.at(-1)) + 8];
+    const isFree = end > LEFT + 42 && !(look && Math.abs(end - x(best)) < 100 && y(peak) - above < 30);
     return [...axes(y, top), svg("path", {class: "mgt-ideal", d: path(ideal.map((team) => [x(team), y(team)]))}),
-      word(x(ideal.at(-1)) - 8, y(ideal.at(-1)) + 8, x(ideal.at(-1)) > LEFT + 50 ? "ideal" : "", "end"),
+      word(end, above, isFree ? "ideal" : "", "end"),
       svg("path", {class: "mgt-own", d: path([[x(guess), TOP], [x(guess), BOTTOM]])}), ...seen];
   }
 

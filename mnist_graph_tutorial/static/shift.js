@@ -2,7 +2,7 @@
 (() => {
   const {SIDE, netOf, read} = globalThis.mgtEngine, {easel, normalise} = globalThis.mgtDrawing;
   const {plot, tens} = globalThis.mgtLines;
-  const {button, caption, element, menu, percent, picture, remember, remembered, setUp, shared, signed, slider, tick,
+  const {a, button, caption, element, menu, percent, picture, remember, remembered, setUp, shared, signed, slider, tick,
     worker} = globalThis.mgtFace;
 
   // ---- pictures of 28 x 28 that are moved --------------------------------------------------------------------------
@@ -106,9 +106,9 @@
     while (last < values.length - 1 && answers[last + 1] === usual) last++;
     const here = answers[values.indexOf(rest)];
     if (here !== usual) return `With this slider at ${label(rest)} it is no ${usual} any more.`;
-    if (first === 0 && last === values.length - 1) return `Along the whole slider it reads a ${usual}.`;
+    if (first === 0 && last === values.length - 1) return `Along the whole slider it reads ${a(usual)}.`;
     const where = first === last ? `at ${label(rest)} alone` : `from ${label(values[first])} to ${label(values[last])}`;
-    return `Along the slider it reads a ${usual} ${where}.`;
+    return `Along the slider it reads ${a(usual)} ${where}.`;
   }
 
   function verdict(answer, usual, centre) {
@@ -214,12 +214,13 @@
       centring.set(false);
       scale.set("logits");
       drawn.reset();
+      keep();
     });
     function change(newImage) {
       image = newImage;
       usual = image && ranked(read(net, image).logits)[0];
       show();
-      if (image) keep();
+      if (drawn.touched) keep();
     }
     const drawn = easel({figure, pen: data.pen, samples: shared(data.samples), start: state?.sample, change});
 

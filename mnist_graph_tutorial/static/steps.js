@@ -130,7 +130,9 @@
       each.placeholder = Number.isFinite(x.data[k]) ? "" : String(x.data[k]);
     });
     const read = (now) => {
-      const bad = all.find((each) => type !== "bool" && !each.placeholder && !isNumber(each.value, type));
+      const isBad = ({placeholder, value}) => type !== "bool" && !placeholder && !isNumber(value, type);
+      for (const each of all) each.ariaInvalid = String(isBad(each));
+      const bad = all.find(isBad);
       const values = all.map((each, k) =>
           (type === "bool" ? each.checked : each.value === "" ? now.data[k] : each.value));
       return bad ? {bad: bad.ariaLabel} : {tensor: written({type, shape, values})};
@@ -217,7 +219,7 @@
     function change() {
       const read = fields.map((each, k) => each?.read(now[k]) ?? {tensor: now[k]});
       const {bad} = read.find((each) => each.bad) ?? {};
-      if (bad) return says.say(`${bad}: a number is missing. The values are those of before.`);
+      if (bad) return says.say(`${bad}: a number is missing, or too large. The values are those of before.`);
       [now, past] = [read.map((each) => each.tensor), []];
       return attempt();
     }

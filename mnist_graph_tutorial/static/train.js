@@ -1,7 +1,7 @@
 // Train it here: a network of the reader's choice learns in the page, from nothing, and reads what the reader draws.
 (() => {
   const E = globalThis.mgtEngine, {DIGITS, PIXELS} = E, {hasLabel, sheet} = globalThis.mgtDrawing;
-  const {element, button, slider, menu, percent, rounded, caption, picture, between, worker, player, remembered,
+  const {a, element, button, slider, menu, percent, rounded, caption, picture, between, worker, player, remembered,
     remember, calm, shared, setUp, whenSeen} = globalThis.mgtFace;
 
   const RATES = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 1e20];  // the last is absurd: it shows a loss that is no longer finite
@@ -85,7 +85,7 @@
 
   // ---- curves ------------------------------------------------------------------------------------------------------
 
-  const WIDE = 340, HIGH = 210, LEFT = 46, RIGHT = 10, TOP = 10, BOTTOM = 38;  // in the drawing's own units
+  const WIDE = 340, HIGH = 210, LEFT = 54, RIGHT = 10, TOP = 10, BOTTOM = 38;  // in the drawing's own units
   const text = (x, y, words, more = "") => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${words}</text>`;
 
   // One or three ticks a power of ten, thinned out where there are many.
@@ -194,7 +194,7 @@
       pictures.forEach(({node, paint, text: words}, k) => {
         node.hidden = k >= wrong.length;
         if (node.hidden) return;
-        words.textContent = `a ${held.digits[wrong[k]]}, read as ${answers[wrong[k]]}`;
+        words.textContent = `${a(held.digits[wrong[k]])}, read as ${answers[wrong[k]]}`;
         paint(held.image(wrong[k]), `Held-out image: ${words.textContent}`);
       });
     };
@@ -219,7 +219,7 @@
         bar.style.transform = `scaleX(${probabilities ? probabilities[digit] : 0})`;
         number.textContent = probabilities ? percent(probabilities[digit]) : "\u2013";
       });
-      says.say(probabilities ? `The network reads a ${best}${name}, with ${percent(probabilities[best])}.`
+      says.say(probabilities ? `The network reads ${a(best)}${name}, with ${percent(probabilities[best])}.`
         : "Write a digit, or take a held-out image: the network above reads it, and again as it learns.");
     };
     return {nodes: [list, says.node], show};
@@ -241,7 +241,7 @@
       const {images} = now();
       if (!images) return;
       const k = ((laid.sample?.k ?? -1) + 1) % images.held.count, digit = images.held.digits[k];
-      laid.show({k, digit, image: images.held.image(k), name: `Held-out image ${k + 1}: a ${digit}`});
+      laid.show({k, digit, image: images.held.image(k), name: `Held-out image ${k + 1}: ${a(digit)}`});
     };
     const tools = element("div", {className: "mgt-tools"}, ...laid.buttons, button("Held-out image", another));
     const node = element("div", {className: "mgt-reading"}, laid.node, element("div", {}, ...answer.nodes), tools);
@@ -266,26 +266,27 @@
       : `Loss ${rounded(cost)} on training images, ${rounded(loss)} on these`;
     const idle = dead.length === units ? `All ${units} hidden units are dead: the same answer to every image`
       : `Dead: ${dead.length} of ${units} hidden units`;
+    const lower = RATES.findLast((rate) => rate < diverged) ?? RATES[0];
     const trouble = diverged === null ? "" : `Epoch ${epochs + 1} diverged: the loss is no longer finite. ` +
-      `Take a rate below ${rounded(diverged)}. The weights of the last whole epoch are kept. `;
+      `Take a rate of ${rounded(lower)} or less. The weights of the last whole epoch are kept. `;
     return `${trouble}${last}: ${right}. ${losses}. ${idle}.`;
   }
 
   function controlsOf(settings, change) {
     const at = (name) => ({values: CHOICES[name], value: settings[name], change: (value) => change(name, value)});
-    const fields = (legend, ...nodes) => element("fieldset", {}, element("legend", {textContent: legend}), ...nodes);
-    return [
-      fields("A new network", menu({name: "Start", label: (value) => STARTS[value], ...at("start")}).node,
-        slider({name: "Hidden units", ...at("units")}).node, slider({name: "Seed", ...at("seed")}).node),
-      fields("While it runs, too", menu({name: "Loss", label: (value) => LOSSES[value], ...at("loss")}).node,
-        slider({name: "Rate", label: rounded, ...at("rate")}).node, slider({name: "Batch size", ...at("batch")}).node)];
+    return {start: menu({name: "Start", label: (value) => STARTS[value], ...at("start")}),
+      units: slider({name: "Hidden units", ...at("units")}), seed: slider({name: "Seed", ...at("seed")}),
+      loss: menu({name: "Loss", label: (value) => LOSSES[value], ...at("loss")}),
+      rate: slider({name: "Rate", label: rounded, ...at("rate")}), batch: slider({name: "Batch size", ...at("batch")})};
   }
+  const fields = (legend, ...controls) =>
+    element("fieldset", {}, element("legend", {textContent: legend}), ...controls.map(({node}) => node));
 
   // Whether the network was born with other settings; a change of those takes effect at once while nothing is trained.
   const isStale = ({born}, settings) => Object.entries(born).some(([name, old]) => settings[name] !== old);
   const isUntrained = ({rows, seen}) => rows.length < 2 && !seen;
-  const warning = ({start, units, seed}) => `Press Reset for a new network: ${STARTS[start]}, ${units} hidden units, ` +
-    `seed ${seed}. Until then the one below goes on.`;
+  const warning = ({start, units, seed}) => `Press Start over for a new network: ${STARTS[start]}, ${units} hidden ` +
+    `units, seed ${seed}. Until then the one below goes on.`;
 
   // How far the epoch is.
   function progress() {
@@ -373,6 +374,12 @@
       view.clear();
       job.begin(first);
     };
+    const reset = () => {
+      Object.assign(settings, DEFAULTS);
+      for (const [name, value] of Object.entries(DEFAULTS)) controls[name].set(value);
+      remember("train", settings);
+      fresh();
+    };
     const change = (name, value) => {
       settings[name] = value;
       remember("train", settings);
@@ -388,13 +395,16 @@
       }
       return fresh();
     };
+    const controls = controlsOf(settings, change), {start, units, seed, loss, rate, batch} = controls;
     view.say("Unpacking the images.");
     whenSeen(figure, () => unpack(shared(data.images)));
     figure.training = {get run() { return state.run; }};
     return element("div", {className: "mgt-face"},
-      element("div", {className: "mgt-fields"}, ...controlsOf(settings, change)),
+      element("div", {className: "mgt-fields"}, fields("A new network", start, units, seed),
+        fields("While it runs, too", loss, rate, batch)),
       element("div", {className: "mgt-tools"}, job.node, button("One epoch", () => job.go("epoch")),
-        button("One step", () => job.go("step")), button("Reset", fresh)),
+        button("One step", () => job.go("step")), button("Start over", fresh),
+        button("Reset all", reset)),
       notice, ...view.nodes);
   }
 
