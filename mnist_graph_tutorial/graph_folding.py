@@ -6,7 +6,7 @@
 __all__ = ['shown_member', 'group_title', 'closed']
 
 # %% ../nbs/26_graph_folding.ipynb #e0de6db6
-import collections
+import collections, re
 import networkx as nx
 from .graph_groups import END, grouped_graph, groups, top_scope
 from .graph_layers import WORK, Node, consumers, late_marked
@@ -75,7 +75,8 @@ def _box_label(name: str, members) -> str:
     known = {node.label.rpartition(" ")[0] for node in members if node.kind == "update"}
     count = sum(top_scope(label) != title for label in known)
     written = f"{count} variable{'s' * (count != 1)}"
-    return f"{title[0].upper()}{title[1:]}: {written}" if count else title
+    optimizer = re.sub(r"_\d+$", "", f"{title[0].upper()}{title[1:]}")  # the second is adam_1
+    return f"{optimizer}: {written}" if count else title
 
 def _detail(name: str, members) -> str:
     "How many operations are in a box; of a run, which."

@@ -64,9 +64,11 @@ CASES = dict(
 @pytest.fixture(scope="module")
 def views():
     "The views of all cases, each traced once."
-    made = {}
+    made, kept = {}, []  # a network lives as long as its function
     def view(name):
-        if name not in made: made[name] = graph_of(*CASES[name]())
+        if name not in made:
+            kept.append(CASES[name]())
+            made[name] = graph_of(*kept[-1])
         return made[name]
     return view
 
