@@ -8,7 +8,8 @@ __all__ = ['svg_text']
 # %% ../nbs/22_graph_drawing.ipynb #2b0483d0
 import html
 from .graph_layers import KINDS
-from .graph_layout import DIGIT, Drawing, half_size, label_lines, pixels
+from .graph_layout import (
+    DIGIT, Drawing, detail_lines, half_size, label_lines, pixels)
 
 # %% ../nbs/22_graph_drawing.ipynb #86b1d0df
 def _rounded(w, h, r) -> str:
@@ -56,7 +57,8 @@ def _inside(node, h: float) -> str:  # half the node's height
     y = 19 - h + _LOWER.get(node.kind, 0)
     rows = [("mgt-label", text) for text in label_lines(node)]
     parts = []
-    for name, text in (*rows, ("mgt-detail", node.detail), ("mgt-value", node.value)):
+    rows += [("mgt-detail", text) for text in detail_lines(node)]
+    for name, text in (*rows, ("mgt-value", node.value)):
         if name == "mgt-value" and node.picture:
             parts.append(_picture_svg(node.picture, y - 10))
             y += node.picture[2] + 4
@@ -77,7 +79,8 @@ def _node_svg(node, spot) -> str:
 def _argument_numbers(node, beside) -> dict[str, str]:  # beside: inputs that stand at its side
     "Which of its arguments each input of a node is, where the picture does not tell."
     places = {}
-    for k, name in enumerate(node.inputs, 1): places.setdefault(name, []).append(str(k))
+    numbers = node.places or range(1, len(node.inputs) + 1)
+    for k, name in zip(numbers, node.inputs): places.setdefault(name, []).append(str(k))
     twice = len(places) < len(node.inputs)
     plain = len(node.inputs) == 2 and beside
     if not twice and (len(places) < 2 or plain or not node.ordered): return {}

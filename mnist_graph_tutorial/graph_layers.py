@@ -7,10 +7,10 @@ __all__ = ['KINDS', 'WORK', 'Node', 'consumers', 'alive', 'separate_constants', 
            'edge_pieces', 'filled_rows', 'positions', 'crossings', 'best_order', 'end_offsets', 'horizontal']
 
 # %% ../nbs/20_graph_layers.ipynb #4552ea82
-import collections, itertools, random
+import bisect, collections, functools, itertools, operator, random
 from typing import NamedTuple
 import numpy as np
-from scipy.optimize import linprog
+from scipy.optimize import isotonic_regression, linprog
 from scipy.sparse import coo_array
 
 # %% ../nbs/20_graph_layers.ipynb #b88b2694
@@ -30,6 +30,8 @@ class Node(NamedTuple):
     room: int = 0                # digits that its value may grow to
     short: str = ""              # a short name, for sentences; else it is made of `name`
     ordered: bool = False        # whether it matters which of its inputs is the first
+    places: tuple[int, ...] = () # which arguments its inputs are, where some are not drawn; from 1
+    held: tuple[str, ...] = ()   # lines on the variables that are drawn as a part of it
 
 KINDS = {"input": "input", "constant": "constant", "variable": "variable", "operation": "operation",
          "gradient": "gradient", "update": "update of a variable", "box": "graph in the graph",
@@ -127,25 +129,36 @@ def _linked(pieces) -> tuple[dict, dict]:
         below.setdefault(a, []).append(b)
     return above, below
 
+def _inversions(gap) -> int:  # gap: where each piece begins in its row, and where it ends
+    "How many pairs of pieces cross: the further left one begins, the further right it ends."
+    ends, count = [], 0
+    for _, end in sorted(gap):
+        count += len(ends) - bisect.bisect_right(ends, end)
+        bisect.insort(ends, end)
+    return count
+
 def crossings(rows, pieces) -> int:
     "How many pairs of pieces cross."
     at, gaps = positions(rows), [[] for _ in rows]
     row = {place: r for r, places in enumerate(rows) for place in places}
     for a, b in pieces: gaps[row[a]].append((at[a], at[b]))
-    pairs = itertools.chain.from_iterable(itertools.combinations(gap, 2) for gap in gaps)
-    return sum((a - c) * (b - d) < 0 for (a, b), (c, d) in pairs)
+    return sum(map(_inversions, gaps))
 
 # %% ../nbs/20_graph_layers.ipynb #80b52b84
 def _shares(places) -> dict:
     "How far along its row each place is, from 0 to 1."
     return {place: k / max(len(places) - 1, 1) for k, place in enumerate(places)}
 
+def _mean(numbers) -> float:
+    "The mean, rounded alike by every version of Python."
+    return functools.reduce(operator.add, numbers) / len(numbers)
+
 def _sweep(rows, links):
     "Move every place to the barycentre of those it is linked to; rows come in the sweep's order."
     for before, places in zip(rows, rows[1:]):
         at, barycentre = _shares(before), _shares(places)
         for place in places:
-            if place in links: barycentre[place] = np.mean([at[other] for other in links[place]])
+            if place in links: barycentre[place] = _mean([at[other] for other in links[place]])
         places.sort(key=barycentre.get)
 
 def _saved(a, b, links, at) -> int:
@@ -164,6 +177,8 @@ def _swap(rows, above, below):
             at[a], at[b] = at[b], at[a]
 
 # %% ../nbs/20_graph_layers.ipynb #088aaffb
+_BUDGET = 80_000  # pieces of edges to look at, some of them again and again
+
 def _swept(rows, pieces, sweeps: int):
     "The same rows again and again, as each half of a sweep leaves them."
     above, below = _linked(pieces)
@@ -175,14 +190,14 @@ def _swept(rows, pieces, sweeps: int):
 
 def best_order(rows, pieces, sweeps: int=12, shuffles: int=20) -> list[list]:
     "Rows in the order of the fewest crossings found."
-    rng, tried = random.Random(0), [list(places) for places in rows]
+    rng, tried, budget = random.Random(0), [list(places) for places in rows], _BUDGET
     best, fewest = rows, crossings(rows, pieces)
     for start in range(2 + shuffles):
         if start == 1: tried = [places[::-1] for places in rows]
         if start > 1: tried = [rng.sample(places, len(places)) for places in tried]
         for found in _swept(tried, pieces, sweeps):
-            if not fewest: return best
-            count = crossings(found, pieces)
+            if not fewest or budget <= 0: return best
+            count, budget = crossings(found, pieces), budget - len(pieces)
             if count < fewest: best, fewest = [list(places) for places in found], count
     return best
 
@@ -208,6 +223,8 @@ def end_offsets(
     return offset
 
 # %% ../nbs/20_graph_layers.ipynb #e8bcff69
+_MANY = 300  # places, from which on a linear programme takes too long
+
 def horizontal(
     rows, pieces,
     left, right,  # functions of a place: the room it needs to its left and to its right, in pixels
@@ -216,6 +233,8 @@ def horizontal(
     gap: int=16,  # pixels between neighbours
 ) -> dict:        # place -> pixels, from 0
     "Positions at which the edges are as straight as the distances allow."
+    if sum(map(len, rows)) > _MANY:
+        return _row_by_row(rows, pieces, left, right, offset, weight, gap)
     index = {place: k for k, place in enumerate(itertools.chain(*rows))}
     entries, bounds, n = [], [], len(index)
     def at_most(bound, *terms):  # terms: (factor, unknown)
@@ -237,3 +256,35 @@ def _cheapest(entries, bounds, cost, lowest) -> np.ndarray:  # entries: (row, co
     A = coo_array((value, (row, column)), shape=(len(bounds), len(cost))).tocsr()
     between = np.c_[lowest, np.full(len(cost), np.inf)]
     return linprog(cost, A_ub=A, b_ub=bounds, bounds=between, method="highs-ds").x
+
+# %% ../nbs/20_graph_layers.ipynb #2f1f65a6
+def _pulls(pieces, offset, weight) -> tuple[dict, dict]:  # both: place -> (other, step, weight)
+    "What pulls at each place from above, and what from below."
+    above, below = {}, {}
+    for a, b in pieces:
+        above.setdefault(b, []).append((a, -offset[a, b], weight(a, b)))
+        below.setdefault(a, []).append((b, offset[a, b], weight(a, b)))
+    return above, below
+
+def _pulled(places, x: dict, pulls: dict, apart):  # apart: distance to the first place of the row
+    "Put a row where it is pulled to, as far as its distances allow."
+    known = [pulls.get(place, ()) for place in places]
+    weights = [sum(weight for *_, weight in some) for some in known]
+    wanted = [sum(weight * (x[other] + step) for other, step, weight in some) / total
+              if total else x[place] for place, some, total in zip(places, known, weights)]
+    weights = np.maximum(weights, 1e-3)
+    x.update(zip(places, isotonic_regression(wanted - apart, weights=weights).x + apart))
+
+def _row_by_row(rows, pieces, left, right, offset, weight, gap, sweeps: int=6) -> dict:
+    "Positions like those of `horizontal`, for many places."
+    steps = [[0] + [right(a) + left(b) + gap for a, b in itertools.pairwise(row)] for row in rows]
+    apart = [np.cumsum(step) for step in steps]
+    x = {place: at for row, far in zip(rows, apart)
+         for place, at in zip(row, far - far[-1:] / 2)}
+    above, below = _pulls(pieces, offset, weight)
+    both = {place: above.get(place, []) + below.get(place, []) for place in x}
+    down, up = list(zip(rows, apart)), list(zip(rows, apart))[::-1]
+    for order, pulls in [(down, above), (up, below)] * sweeps + [(down, both)]:
+        for row, far in order: _pulled(row, x, pulls, far)
+    first = min((x[place] - left(place) for place in x), default=0)
+    return {place: at - first for place, at in x.items()}

@@ -11,9 +11,9 @@ import numpy as np
 from .checks import whole
 from .explore import interactive, static
 from .graph_drawing import svg_text
-from .graph_folding import closed, shown_member
+from .graph_folding import closed, group_title, shown_member
 from .graph_layers import Node, consumers, late_marked
-from .graph_layout import arrange
+from .graph_layout import arrange, for_page
 from .graph_operations import effects
 from .graph_reading import read_function
 from .graph_steps import (
@@ -88,7 +88,7 @@ class GraphView:
         name: str,       # of the function
         nodes,           # all of them, as `Reading.finished` has them
         readings: dict,  # of graphs within the graph, by node
-        limit: int=40,   # operations to draw; others are closed into boxes
+        limit: int=40,   # nodes to draw; others are closed into boxes
         run=None,        # function of `allow_effects`: node name -> array, and the page's program
     ):
         self.name, self.limit = name, limit
@@ -101,7 +101,7 @@ class GraphView:
     @property
     def svg(self) -> str:
         "The drawing as SVG that stands on its own."
-        return svg_text(arrange(self.nodes, fold=True), repr(self), static("graph.css"))
+        return svg_text(for_page(self.nodes), repr(self), static("graph.css"))
 
     @property
     def dot(self) -> str:
@@ -116,8 +116,8 @@ class GraphView:
         "The graphs within the graph: of loops, branches, calls and closed scopes."
         found = {}
         for name, members in self.groups.items():
-            title, limit = name.removesuffix("/∂/").rstrip("/"), max(self.limit, len(members))
-            found[title] = GraphView(title, _opened(self.all_nodes, members), self.readings, limit)
+            title, opened = group_title(name), _opened(self.all_nodes, members)
+            found[title] = GraphView(title, opened, self.readings, self.limit)
         for node in self.nodes:
             for title, reading in self.readings.get(node.name, {}).items():
                 title = f"{node.name}: {title}"
@@ -215,7 +215,7 @@ def _in_one_line(about: str):
 def graph_of(
     fn,              # a function, a `tf.function`, or what else can be called, such as a network
     *inputs,         # as `fn` gets them: tensors and arrays are inputs, all else is constant
-    limit: int=40,   # operations to draw; more are closed into boxes, by name scope
+    limit: int=40,   # nodes to draw; more are closed into boxes, by name scope
 ) -> GraphView:      # displays itself; has `.svg`, `.dot`, `.parts` and `.steps()`
     "The graph of `fn(*inputs)`; `TypeError` where nothing can be called, `ValueError` if not so."
     if not callable(fn): raise TypeError(f"graph_of needs a function, not {reprlib.repr(fn)}")

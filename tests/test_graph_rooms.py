@@ -143,7 +143,7 @@ def test_many_operations_are_closed_into_few_boxes(a):
     def long(x):
         for _ in range(150): x = a * tf.sin(x)
         return x
-    view = graph_of(long, ONE, limit=12)
+    view = graph_of(long, ONE, limit=15)
     boxes = [node for node in view.nodes if node.kind == "box"]
     assert len(boxes) == 12 and sum(int(node.detail.split()[0]) for node in boxes) == 300
     assert sum(len(part.all_nodes) > 2 for part in view.parts.values()) == 12
