@@ -24,6 +24,7 @@ def in_one_line(about: str):
         text = re.sub("\x1b.*?m|Exception encountered when calling.*", "", str(e))  # of Keras
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         told = next((line for line in lines if re.match(r"\w*(Error|Exception)\b", line)), "")
+        if told.endswith(":"): told = " ".join(lines[lines.index(told):][:2])
         told = told or f"{type(e).__name__}: {' '.join(lines[:1])}"
         told = textwrap.shorten(re.sub("<function .*? at 0x[0-9a-f]+>", "it", told), 300)
         raise ValueError(f"{about}: {told}") from None
@@ -93,6 +94,8 @@ def _traced_flat(fn, args, kwargs):
     return tf.function(flat).get_concrete_function(*given)
 
 # %% ../nbs/17_graph_inputs.ipynb #407136cb
+def _is_concrete(fn) -> bool: return isinstance(fn, tf.types.experimental.ConcreteFunction)
+
 def _fitting(value, spec):
     "A value as the tensor that is asked for; `ValueError` if it does not fit."
     if isinstance(value, tf.TypeSpec) or not isinstance(spec, tf.TensorSpec): return value
@@ -128,10 +131,19 @@ def _of_concrete(concrete, name: str, inputs, named) -> Traced:
             raise ValueError(f"{name} was traced with {label}={spec!r}, not {value!r}")
     with in_one_line(f"TensorFlow cannot read {name}"): return traced_by(concrete, name, given)
 
-def _of_concretes(known, name: str, inputs, named) -> Traced:
-    "The first concrete function that fits; one for training comes last."
+def _of_concretes(fn, name: str, inputs, named) -> Traced:
+    "The first concrete function that fits; defaults come first, and training comes last."
+    usual = getattr(getattr(fn, "function_spec", None), "default_values", None) or {}
+    def odd(concrete):
+        return sum(not isinstance(leaf, tf.TypeSpec) and leaf != usual.get(label, False)
+                   for label, leaf in _asked(concrete))
+    known = [fn] if _is_concrete(fn) else sorted(fn.concrete_functions, key=odd)
     refused = ValueError(f"{name} was never traced, so there is no graph to draw")
-    for concrete in sorted(known, key=lambda each: any(leaf is True for _, leaf in _asked(each))):
+    for concrete in known:
+        places = list(concrete.function_type.parameters)
+        others = {key: value for key, value in usual.items()
+                  if key in places and places.index(key) >= len(inputs)}
+        if inputs or named: named = others | named
         try: return _of_concrete(concrete, name, inputs, named)
         except ValueError as e: refused = e
     raise refused
@@ -152,8 +164,8 @@ def _of_function(fn, name: str, inputs, named) -> Traced:
     if not inputs and not named: inputs = tuple(specs)
     call = _call(fn, name, inputs, named)
     with in_one_line(f"TensorFlow cannot trace {name}"):
-        args, kwargs = mapped(call, _as_tensor)
-        args = [*map(_fitting, args, specs), *args[len(specs):]]
+        args = [*map(_fitting, call[0], specs), *call[0][len(specs):]]
+        args, kwargs = mapped((args, call[1]), _as_tensor)
         if hasattr(fn, "get_concrete_function"):
             concrete, variables = fn.get_concrete_function(*args, **kwargs), (tf.Variable,)
             kwargs = dict(sorted(kwargs.items()))  # as TensorFlow has them
@@ -233,19 +245,19 @@ def _loaded(path):
         raise ValueError(f"{path!r} is no directory of a SavedModel{hint}")
     with in_one_line(f"TensorFlow cannot load {path!r}"): return tf.saved_model.load(path)
 
-def _entry(loaded, name: str, inputs) -> list:
-    "The concrete functions of a loaded model that are meant."
+def _entry(loaded, name: str, inputs):
+    "The function of a loaded model that is meant."
     signatures = dict(loaded.signatures)
-    if callable(loaded) and (inputs or not signatures): return loaded.__call__.concrete_functions
-    if len(signatures) == 1: return list(signatures.values())
-    if "serving_default" in signatures: return [signatures["serving_default"]]
+    if callable(loaded) and (inputs or not signatures): return loaded.__call__
+    if len(signatures) == 1: return next(iter(signatures.values()))
+    if "serving_default" in signatures: return signatures["serving_default"]
     known = f"has several signatures, {', '.join(signatures)}: draw one of loaded.signatures"
     raise ValueError(f"{name} {known if signatures else 'has no signature and cannot be called'}")
 
 def _name(fn) -> str:
     "What to call what was brought."
     if isinstance(fn, (str, os.PathLike)): return os.path.basename(os.path.normpath(fn))
-    if isinstance(fn, tf.types.experimental.ConcreteFunction):
+    if _is_concrete(fn):
         return re.sub("^signature_wrapper_?", "", plain_name(fn.name)) or "signature"
     if getattr(fn, "concrete_functions", None): return _name(fn.concrete_functions[0])
     if hasattr(fn, "signatures"): return "loaded model"
@@ -276,12 +288,10 @@ def trace(
     name = visible(_name(fn))
     if isinstance(fn, (str, os.PathLike)): fn = _loaded(fn)
     if isinstance(fn, tf.Graph): return _of_graph(fn, "graph", inputs, named)
-    if isinstance(fn, tf.types.experimental.ConcreteFunction):
-        return _of_concrete(fn, name, inputs, named)
-    if hasattr(fn, "signatures"):
-        return _of_concretes(_entry(fn, name, inputs), name, inputs, named)
-    if hasattr(fn, "concrete_functions"):
-        return _of_concretes(fn.concrete_functions, name, inputs, named)
+    loaded = fn  # kept while its variables are needed
+    if hasattr(fn, "signatures"): fn = _entry(loaded, name, inputs)
+    if _is_concrete(fn) or hasattr(fn, "concrete_functions"):
+        return _of_concretes(fn, name, inputs, named)
     _refuse(fn)
     if hasattr(fn.__call__, "get_concrete_function"): fn = fn.__call__
     if _is_layer(fn) and not inputs and not named: inputs = _inputs_of(fn)

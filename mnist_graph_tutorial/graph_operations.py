@@ -57,7 +57,8 @@ def _reads_only(op) -> bool:
 
 def acts(op) -> bool:
     "Whether an operation does something besides computing: writing to a variable, for instance."
-    return op.op_def.is_stateful and not _reads_only(op) and "Random" not in op.type
+    does = op.op_def.is_stateful or is_update(op)  # in TensorFlow 1 an update counts as stateless
+    return does and not _reads_only(op) and "Random" not in op.type
 
 def live_operations(graph, results) -> set:  # results: tensors
     "The operations that lead to those results, or to something done."
