@@ -151,7 +151,8 @@ def _of_concretes(fn, name: str, inputs, named) -> Traced:
 # %% ../nbs/17_graph_inputs.ipynb #3fbe89f0
 def _call(fn, name: str, inputs, named) -> tuple:  # positional ones, and those by name
     "What a call hands to a function; defaults too, where it has a signature of its own."
-    own = not _is_layer(fn) and not hasattr(fn, "__wrapped__")
+    python = getattr(fn, "python_function", fn)
+    own = not _is_layer(fn) and not hasattr(python, "__wrapped__")
     extra = () if own else named.keys() - _signature(fn).parameters.keys()
     call = _bound(_signature(fn), name, inputs, {k: v for k, v in named.items() if k not in extra})
     if not own: return inputs, named

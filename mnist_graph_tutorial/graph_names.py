@@ -176,7 +176,8 @@ def _first_name(loop) -> list[str]:
     "What AutoGraph counts with in a loop over a range or a tensor."
     if isinstance(loop, ast.While): return []
     ranged = isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func).endswith("range")
-    return [ast.unparse(loop.target) if ranged else "index"]
+    target = ast.unparse(loop.target) if ranged else "index"
+    return ["turn" if target == "_" else target]
 
 def _names_by_line(fn) -> dict:  # line -> what comes first, and the names of a loop's variables
     "The variables of the loops of a function."

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SIGNS', 'ASSIGN', 'IN_ANY_ORDER', 'VARIABLES', 'PASS_ON', 'SAME_NUMBERS', 'SIZES', 'operations_text', 'is_gradient',
-           'behind', 'acts', 'live_operations', 'in_order', 'call_type', 'graphs_inside', 'kind_of_call', 'plain_name',
-           'call_label', 'node_name', 'hidden_inputs', 'is_update', 'is_first_value', 'is_store', 'written_inputs',
+           'behind', 'is_update', 'acts', 'live_operations', 'in_order', 'call_type', 'graphs_inside', 'kind_of_call',
+           'plain_name', 'call_label', 'node_name', 'hidden_inputs', 'is_first_value', 'is_store', 'written_inputs',
            'new_value_of', 'effects']
 
 # %% ../nbs/24_graph_operations.ipynb #4ad59ecc
@@ -54,6 +54,11 @@ def behind(tensor):
 def _reads_only(op) -> bool:
     "Whether an operation leaves the variables and other stores that it is given as they are."
     return op.type in PASS_ON or bool(_LOOKS.search(op.type))
+
+def is_update(op) -> bool:
+    "Whether an operation gives a variable a new value."
+    return bool(re.match("Assign|(Sparse)?Apply|Resource(Apply|SparseApply|Scatter|Strided)",
+                         op.type))
 
 def acts(op) -> bool:
     "Whether an operation does something besides computing: writing to a variable, for instance."
@@ -136,11 +141,6 @@ def hidden_inputs(op) -> set[int]:
     return {0, 1} | lists
 
 # %% ../nbs/24_graph_operations.ipynb #31db2d73
-def is_update(op) -> bool:
-    "Whether an operation gives a variable a new value."
-    return bool(re.match("Assign|(Sparse)?Apply|Resource(Apply|SparseApply|Scatter|Strided)",
-                         op.type))
-
 def is_first_value(op) -> bool:
     "Whether an operation gives a variable of TensorFlow 1 the value to start with."
     return is_update(op) and op.name == f"{behind(op.inputs[0]).op.name}/Assign"
