@@ -109,6 +109,9 @@ def _asked(concrete) -> list:  # of label and `TypeSpec`, or what was a part of 
     args, kwargs = concrete.structured_input_signature
     return _labelled(concrete.function_type, args, dict(sorted(kwargs.items())))
 
+def _has_specs(value) -> bool:
+    return any(isinstance(leaf, tf.TypeSpec) for _, leaf in leaves("", value))
+
 def _of_concrete(concrete, name: str, inputs, named) -> Traced:
     "A concrete function, with inputs or without."
     asked, signature = _asked(concrete), concrete.function_type
@@ -116,7 +119,9 @@ def _of_concrete(concrete, name: str, inputs, named) -> Traced:
     if inputs or named:
         args, kwargs = concrete.structured_input_signature
         if not args: named, inputs = dict(zip(signature.parameters, inputs)) | named, ()
-        call = _bound(signature, name, inputs, named)
+        own = list((dict(zip(signature.parameters, args)) | kwargs).items())[len(inputs):]
+        fixed = {key: value for key, value in own if not _has_specs(value)}
+        call = _bound(signature, name, inputs, fixed | named)
         call.apply_defaults()
         brought = _labelled(signature, call.args, dict(sorted(call.kwargs.items())))
     if len(brought) != len(asked):
@@ -140,10 +145,6 @@ def _of_concretes(fn, name: str, inputs, named) -> Traced:
     known = [fn] if _is_concrete(fn) else sorted(fn.concrete_functions, key=odd)
     refused = ValueError(f"{name} was never traced, so there is no graph to draw")
     for concrete in known:
-        places = list(concrete.function_type.parameters)
-        others = {key: value for key, value in usual.items()
-                  if key in places and places.index(key) >= len(inputs)}
-        if inputs or named: named = others | named
         try: return _of_concrete(concrete, name, inputs, named)
         except ValueError as e: refused = e
     raise refused
