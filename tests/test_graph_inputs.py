@@ -2,6 +2,7 @@
 partials, networks; the names that inputs, results, variables, calls and loops get; and what is refused, in one line."""
 import collections, dataclasses, functools, pathlib, re, xml.etree.ElementTree as ET
 import keras, numpy as np, pytest
+from browser import visit
 from mnist_graph_tutorial.graph_drawing import svg_text
 from mnist_graph_tutorial.graph_layers import Node
 from mnist_graph_tutorial.graph_layout import arrange, half_size
@@ -443,3 +444,12 @@ def test_the_picture_alone_has_a_dark_form():
     style = re.search("<style>(.*?)</style>", graph_of(doubled).svg, re.S)[1]
     assert re.search(r"@media \(prefers-color-scheme: dark\) \{ \.mgt-svg:root \{ --ink: #\w+; --paper: #\w+; \} \}", style)
     assert ":root" not in graph_of(doubled)._repr_html_()
+
+COLOURS = "() => { const style = getComputedStyle(document.querySelector('.mgt-svg')); return [style.color, style.backgroundColor]; }"
+
+def test_the_picture_alone_is_dark_for_a_dark_reader(chromium, tmp_path):
+    (tmp_path / "graph.svg").write_text(graph_of(doubled).svg, encoding="utf-8")
+    found = []
+    for dark in (False, True):
+        with visit(chromium, (tmp_path / "graph.svg").as_uri(), dark=dark) as page: found.append(page.evaluate(COLOURS))
+    assert found == [["rgb(34, 34, 34)", "rgb(255, 255, 255)"], ["rgb(222, 226, 230)", "rgb(22, 24, 28)"]]
