@@ -453,3 +453,19 @@ def test_the_picture_alone_is_dark_for_a_dark_reader(chromium, tmp_path):
     for dark in (False, True):
         with visit(chromium, (tmp_path / "graph.svg").as_uri(), dark=dark) as page: found.append(page.evaluate(COLOURS))
     assert found == [["rgb(34, 34, 34)", "rgb(255, 255, 255)"], ["rgb(222, 226, 230)", "rgb(22, 24, 28)"]]
+
+PLACES = {"VS Code": ('<html lang="en"><style>:root { --vscode-editor-foreground: #cccccc; --vscode-editor-background: #1f1f1f }</style>', 204, 31),
+          "Colab": ('<html lang="en" theme="dark">', 227, 56), "elsewhere": ('<html lang="en">', 34, 255)}
+PAPER = """() => { const svg = document.querySelector(".mgt-svg"), probe = document.body.appendChild(document.createElement("p"));
+  probe.style.color = getComputedStyle(svg).getPropertyValue("--paper");
+  return [getComputedStyle(svg).color, getComputedStyle(probe).color]; }"""
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("steps", [False, True], ids=["graph", "steps"])
+def test_the_drawing_is_dark_where_its_page_is(place, steps, chromium, tmp_path):
+    head, ink, paper = PLACES[place]
+    view = graph_of(doubled, [1., 2.])
+    drawn = (view.steps() if steps else view)._repr_html_()
+    (tmp_path / "page.html").write_text(f'<!doctype html>{head}<meta charset="utf-8"><title>Page</title><body>{drawn}', encoding="utf-8")
+    with visit(chromium, (tmp_path / "page.html").as_uri()) as page:
+        assert page.evaluate(PAPER) == [f"rgb({ink}, {ink}, {ink})", f"rgb({paper}, {paper}, {paper})"]
