@@ -6,7 +6,7 @@
 __all__ = ['svg_text']
 
 # %% ../nbs/22_graph_drawing.ipynb #2b0483d0
-import html
+import html, re
 from .graph_layers import KINDS
 from .graph_layout import (
     DIGIT, Drawing, detail_lines, half_size, label_lines, pixels)
@@ -46,6 +46,11 @@ def _outline(kind: str, w: float, h: float) -> str:  # half the width and half t
 # %% ../nbs/22_graph_drawing.ipynb #fffbeafe
 _LOWER = {"variable": 2, "update": 2, "constant": -5}  # pixels, of what is written
 
+def _written(text: str) -> str:
+    "A text as XML may hold it."
+    seen = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", " ", text)
+    return html.escape(seen)
+
 def _picture_svg(picture, y) -> str:  # address, width and height
     "A picture in a node."
     uri, width, height = picture
@@ -63,7 +68,7 @@ def _inside(node, h: float) -> str:  # half the node's height
             parts.append(_picture_svg(node.picture, y - 10))
             y += node.picture[2] + 4
         if text:
-            parts.append(f'<text class="{name}" y="{pixels(y)}">{html.escape(text)}</text>')
+            parts.append(f'<text class="{name}" y="{pixels(y)}">{_written(text)}</text>')
             y += 16
     return "".join(parts)
 
@@ -72,7 +77,7 @@ def _node_svg(node, spot) -> str:
     w, h = half_size(node)
     place = f"translate({pixels(spot.x, (spot.start + spot.end) / 2)})"
     return (f'<g class="mgt-node mgt-{node.kind}" data-at="{node.at}" transform="{place}">'
-            f'<title>{html.escape(node.name)}</title>'
+            f'<title>{_written(node.name)}</title>'
             f'{_outline(node.kind, w, h)}{_inside(node, h)}</g>')
 
 # %% ../nbs/22_graph_drawing.ipynb #9ff09c4a
@@ -105,7 +110,7 @@ def _note_svg(node, spot) -> str:
     "What is written beside the edges that leave a node."
     place = pixels(spot.x + 7), pixels(spot.end + (13 if spot.below > spot.above else -5))
     return (f'<text class="mgt-note" data-at="{node.at}" x="{place[0]}" y="{place[1]}">'
-            f'{html.escape(node.note)}</text>')
+            f'{_written(node.note)}</text>')
 
 # %% ../nbs/22_graph_drawing.ipynb #99ca53d9
 def _legend_svg(kinds, width: float) -> tuple[str, float]:  # and its height, in pixels
@@ -153,7 +158,7 @@ def svg_text(
     size = f'viewBox="0 0 {wide:.0f} {tall:.0f}" width="{wide:.0f}" height="{tall:.0f}"'
     left, low = margin + (width - drawing.width) / 2, drawing.height + 24 + margin
     return (f'<svg xmlns="http://www.w3.org/2000/svg" class="mgt-svg" role="img" {size} '
-            f'style="min-width:{.77 * wide:.0f}px"><title>{html.escape(title)}</title>'
+            f'style="min-width:{.77 * wide:.0f}px"><title>{_written(title)}</title>'
             f'{style and f"<style>{style}</style>"}'
             f'<g transform="translate({pixels(left, margin)})">{_parts(drawing)}</g>'
             f'<g class="mgt-legend" transform="translate({pixels(margin, low)})">{entries}</g>'

@@ -7,7 +7,7 @@ __all__ = ['DIGIT', 'PAGE', 'label_lines', 'detail_lines', 'half_size', 'Spot', 
            'column_width']
 
 # %% ../nbs/21_graph_layout.ipynb #27d8cd49
-import functools, re, textwrap
+import functools, re, textwrap, unicodedata
 from typing import NamedTuple
 from mnist_graph_tutorial.graph_layers import (
     best_order, consumers, edge_pieces, end_offsets, filled_rows, horizontal, place_in, positions,
@@ -16,6 +16,16 @@ from mnist_graph_tutorial.graph_layers import (
 # %% ../nbs/21_graph_layout.ipynb #4129d6c5
 _LETTER, DIGIT = 7.4, 6.7  # pixels: of a label in 13 px, and of a value or a shape in 11 px
 _PADDING = {"constant": 9, "input": 16, "gradient": 14, "box": 14}
+
+_WIDE = 2.3  # Latin letters that a Chinese one or an emoji may take
+
+def _letters(text: str) -> float:
+    "How many Latin letters a text is wide."
+    def wide(letter):
+        if unicodedata.combining(letter) or letter in "\u200d\ufe0e\ufe0f": return 0
+        symbol = unicodedata.category(letter) == "So"
+        return _WIDE if symbol or unicodedata.east_asian_width(letter) in "WF" else 1
+    return sum(map(wide, text))
 
 def label_lines(node) -> list[str]:
     "The label of a node; a long one in two lines, broken before a capital letter or after a slash."
@@ -33,7 +43,8 @@ def detail_lines(node) -> list[str]:
 def half_size(node) -> tuple[float, float]:
     "Half the width and half the height of a node, in pixels."
     label, small = label_lines(node), [*detail_lines(node), *([node.value] if node.value else [])]
-    widths = [len(text) * _LETTER for text in label] + [len(text) * DIGIT for text in small]
+    widths = [_letters(text) * _LETTER for text in label]
+    widths += [_letters(text) * DIGIT for text in small]
     widths.append(node.room * DIGIT)
     height = 16 * (len(label) + len(small))
     if node.picture:

@@ -12,9 +12,9 @@ from .graph_layers import (
     WORK, Node, alive, late_marked, separate_constants)
 from .graph_operations import (
     ASSIGN, IN_ANY_ORDER, PASS_ON, SAME_NUMBERS, SIGNS, SIZES, acts, behind, call_label, call_type,
-    graphs_inside, hidden_inputs, in_order, is_gradient, is_update, kind_of_call, live_operations,
-    new_value_of, operations_text, written_inputs)
-from .graph_values import array_text, captured, has_numbers, shape_text
+    graphs_inside, hidden_inputs, in_order, is_gradient, is_store, is_update, kind_of_call,
+    live_operations, new_value_of, node_name, operations_text, VARIABLES, written_inputs)
+from .graph_values import array_text, has_numbers, shape_text, visible
 import tensorflow as tf
 
 # %% ../nbs/25_graph_reading.ipynb #8f124b04
@@ -24,7 +24,9 @@ class Reading:
         self, graph,
         arguments: dict, # tensor name -> (kind, label, shape or None)
         results: list,   # of (label, tensor)
+        loops=None,      # function of a loop's operation: the names of its variables, if known
     ):
+        self.loops = loops or (lambda op: [])
         self.nodes, self.parts = {}, {}     # by name: nodes, and readings of the graphs in them
         self.source, self.tensors = {}, {}  # node by tensor, tensor by node; all of them names
         self.owner, self.version = {}, {}   # of variables: node by tensor, the latest node by node
@@ -44,6 +46,9 @@ class Reading:
     def _read(self, op, arguments):
         if op.type == "Placeholder":
             self._argument(op, *arguments.get(op.outputs[0].name, ("input", op.name, None)))
+        elif op.type in VARIABLES:
+            known = tf.TensorSpec(op.get_attr("shape"), op.get_attr("dtype"))
+            self._argument(op, "variable", op.name, shape_text(known))
         elif op.type in PASS_ON:
             for before, after in zip(op.inputs, op.outputs): self._passed_on(op, before, after)
         elif op.type in SAME_NUMBERS and self._only_reshapes(op): self._reshaped(op)
@@ -51,6 +56,7 @@ class Reading:
         elif op.type != "NoOp": self._operation(op)
 
     def _add(self, name, kind, label, inputs=(), note="", **more) -> str:
+        name, label = visible(name), visible(label)
         unused = (f"{name} ({k})" if k > 1 else name for k in range(1, len(self.nodes) + 2))
         name = next(name for name in unused if name not in self.nodes)
         self.nodes[name] = Node(name, kind, label, tuple(inputs), note, **more)
@@ -60,7 +66,7 @@ class Reading:
         tensor = op.outputs[0]
         name = self._add(label, kind, label, (), shape or shape_text(tensor))
         self.source[tensor.name], self.tensors[name] = name, tensor.name
-        if tensor.dtype == tf.resource: self.owner[tensor.name] = self.version[name] = name
+        if is_store(tensor): self.owner[tensor.name] = self.version[name] = name
 
     def _constant(self, op):
         value, tensor = tf.make_ndarray(op.get_attr("value")), op.outputs[0]
@@ -73,7 +79,7 @@ class Reading:
         if before.name in self.sizes: self.sizes.add(after.name)
         if before.name not in self.owner: self.source[after.name] = self.source[before.name]
         else: self.source[after.name] = self._content(op, self.owner[before.name])
-        if after.dtype == tf.resource: self.owner[after.name] = self.owner[before.name]
+        if is_store(after): self.owner[after.name] = self.owner[before.name]
 
     def _only_reshapes(self, op) -> bool:
         "Whether a gradient's change of shape can be shown as the shape of what it changes."
@@ -134,14 +140,14 @@ class Reading:
         self.version.update(dict.fromkeys(written, name))
         for k, tensor in enumerate(op.outputs):
             self.source.setdefault(tensor.name, name)
-            if tensor.dtype != tf.resource: continue
+            if not is_store(tensor): continue
             handed_on = self.owner.get(op.inputs[k].name) if call_type(op) == "While" else None
             self.owner[tensor.name] = handed_on or name
             self.version.setdefault(self.owner[tensor.name], name)
 
     def _used(self, op) -> tuple[list, list]:
         "The outputs of an operation that are used, and those that not only gradients use."
-        outputs = [tensor for tensor in op.outputs if tensor.dtype != tf.resource]
+        outputs = [tensor for tensor in op.outputs if not is_store(tensor)]
         users = {tensor.name: self.live & set(tensor.consumers()) for tensor in outputs}
         used = [tensor for tensor in outputs if users[tensor.name] or tensor.name in self.returned]
         forward = [tensor for tensor in used if op in self.gradients
@@ -160,8 +166,8 @@ class Reading:
         if len(shown) == 1 and (said := _which(op, shown[0], parts)): detail += f" → {said}"
         note = shape_text(shown[0]) if len(shown) == 1 else ""
         name = self._add(
-            op.name, kind, label, self._inputs(op), note, detail=detail.strip(), results=len(used),
-            ordered=op.type not in IN_ANY_ORDER)
+            node_name(op), kind, label, self._inputs(op), note, detail=detail.strip(),
+            results=len(used), ordered=op.type not in IN_ANY_ORDER)
         if parts: self.parts[name] = parts
         if len(shown) == 1 and has_numbers(shown[0]): self.tensors[name] = shown[0].name
         if len(shown) > 1: self._add_results(op, name, shown, parts)
@@ -220,7 +226,7 @@ def _read_inside(op, graph, outer: Reading, used: set) -> Reading:  # used: name
     names = [label for _, label, _ in arguments.values()]
     counted = call_type(op) == "While" and len(graph.outputs) > 1  # the body
     labelled = _next_values(op, graph, names) if counted else _returned(op, graph, used)
-    reading = Reading(graph, arguments, list(labelled))
+    reading = Reading(graph, arguments, list(labelled), outer.loops)
     reading.names = names
     return reading
 
@@ -242,11 +248,13 @@ def _returned(op, graph, used: set):
 def _arguments_inside(op, graph, outer: Reading):
     "Name, and kind, label and shape, of what comes into a graph within the graph."
     count, seen = len(graph.inputs), collections.Counter()
+    states = outer.loops(op) if call_type(op) == "While" else []
     others = sum(role in ("other_arguments", "captured_func_inputs") for role in roles(op))
     known = count if call_type(op) else min(count, others)  # those that come from outside
     given = [None] * (count - known) + list(op.inputs)[len(op.inputs) - known:]
     for k, (inner, tensor) in enumerate(zip(graph.inputs, given)):
         kind, label, shape = _argument_inside(op, inner, tensor, k, outer)
+        if 2 <= k < len(states) + 2 and states[k - 2]: label = states[k - 2]
         seen[label] += 1
         yield inner.name, (kind, f"{label} ({seen[label]})" if seen[label] > 1 else label, shape)
 
@@ -261,38 +269,10 @@ def _argument_inside(op, inner, tensor, k: int, outer: Reading) -> tuple:
     return "input", tensor.op.name.split("/")[-1], None
 
 # %% ../nbs/25_graph_reading.ipynb #49edee32
-def _store_label(tensor) -> str:
-    "What to call a store that is no variable, or a data set: `table`, `iterator`."
-    for user in tensor.consumers():
-        role = next(role for other, role in zip(user.inputs, roles(user)) if other is tensor)
-        name = role.removesuffix("_handle").removeprefix("input_").removesuffix("_variant")
-        if name and name not in ("resource", "handle", "args", "input", "components"): return name
-    return "store"
-
-def _captured_arguments(concrete):
-    "Name, and kind, label and shape, of everything that comes into a graph by itself."
-    inner = {tensor.name: tensor for tensor in concrete.graph.inputs}
-    for name, value in captured(concrete).items():
-        shape = shape_text(value)
-        few = (value.shape.num_elements() or 9) <= 3
-        if isinstance(value, tf.Variable): yield name, ("variable", value.name.split(":")[0], shape)
-        elif not has_numbers(value):
-            yield name, ("variable", _store_label(inner[name]), value.dtype.name)
-        elif few and tf.is_tensor(value) and hasattr(value, "numpy"):
-            yield name, ("constant", array_text(value), shape)
-        else: yield name, ("constant", f"constant {shape}", shape)
-
-def _results(concrete) -> list:
-    "Label and tensor of everything a graph returns."
-    structure, tensors = concrete.structured_outputs, concrete.graph.outputs
-    if len(tensors) == 1: return [("returns", tensors[0])]
-    names = getattr(structure, "_fields", None) or range(len(tensors))
-    if isinstance(structure, dict): names = sorted(structure)
-    if len(names) != len(tensors): names = range(len(tensors))
-    return [(f"returns {name}", tensor) for name, tensor in zip(names, tensors)]
-
-def read_function(concrete) -> Reading:
+def read_function(
+    traced,  # a `Traced`, as `graph_names` has it
+) -> Reading:
     "The nodes of a traced function."
-    reading = Reading(concrete.graph, dict(_captured_arguments(concrete)), _results(concrete))
+    reading = Reading(traced.graph, traced.arguments, traced.results, traced.loops)
     reading.kept += [node.name for node in reading.nodes.values() if node.kind == "input"]
     return reading

@@ -6,21 +6,21 @@
 __all__ = ['GraphView', 'GraphSteps', 'graph_of']
 
 # %% ../nbs/28_graph_view.ipynb #fa272ed7
-import collections, contextlib, functools, html, inspect, re, reprlib
-import numpy as np
+import collections, functools, html
 from .checks import whole
 from .explore import interactive, static
 from .graph_drawing import svg_text
 from .graph_folding import closed, group_title, shown_member
+from .graph_inputs import in_one_line, trace
 from .graph_layers import Node, consumers, late_marked
 from .graph_layout import arrange, for_page
+from .graph_names import values_of
 from .graph_operations import effects
 from .graph_reading import read_function
 from .graph_steps import (
     as_drawn, captions, gapped_captions, operand, sentence, shortly_named, stepped)
-from .graph_values import all_values, node_values
+from .graph_values import all_values, node_values, visible
 from .page_graph import graph_program
-import tensorflow as tf
 
 # %% ../nbs/28_graph_view.ipynb #b2a709e9
 def _figure(name: str, body: str) -> str:
@@ -78,9 +78,13 @@ def _opened(nodes, members) -> list[Node]:
 
 def _quoted(text: str) -> str:
     "A text as Graphviz reads it."
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + visible(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 # %% ../nbs/28_graph_view.ipynb #7acc1169
+_ALONE = """.mgt-svg:root { --ink: #222; --paper: #fff; background: var(--paper); }
+@media (prefers-color-scheme: dark) { .mgt-svg:root { --ink: #dee2e6; --paper: #16181c; } }
+"""
+
 class GraphView:
     "The drawing of a graph. It displays itself in a notebook."
     def __init__(
@@ -100,8 +104,8 @@ class GraphView:
 
     @property
     def svg(self) -> str:
-        "The drawing as SVG that stands on its own."
-        return svg_text(for_page(self.nodes), repr(self), static("graph.css"))
+        "The drawing as SVG that stands on its own, light or dark as its reader wants it."
+        return svg_text(for_page(self.nodes), repr(self), static("graph.css") + _ALONE)
 
     @property
     def dot(self) -> str:
@@ -173,21 +177,6 @@ class GraphSteps:
         return interactive("steps", self._data(), still,
                            scripts=["graph", "lines"], styles=["lines"])
 
-# %% ../nbs/28_graph_view.ipynb #bb782c9a
-def _bound(fn, name: str, inputs) -> tuple:  # positional ones, and those by name
-    "What a call of `fn` hands to it, defaults included; `ValueError` if it cannot be called so."
-    python = getattr(fn, "python_function", fn)
-    try: call = inspect.signature(python).bind(*inputs)
-    except TypeError as e:
-        told = f"{name}{inspect.signature(python)} got {len(inputs)} inputs: {e}"
-        raise ValueError(told) from None
-    call.apply_defaults()
-    return tf.nest.map_structure(_as_tensor, (call.args, call.kwargs))
-
-def _as_tensor(value):
-    "An array as a tensor; all else as it is."
-    return tf.constant(value) if isinstance(value, (np.ndarray, np.generic)) else value
-
 # %% ../nbs/28_graph_view.ipynb #1df5e717
 _EFFECTS = {"WriteFile": "writes a file", "SaveV2": "writes a file", "EagerPyFunc": "calls Python",
             "PyFunc": "calls Python", "LookupTableInsertV2": "fills a table",
@@ -200,36 +189,24 @@ def _refuse_effects(name: str, types: list[str]):
     raise ValueError(f"{name} {' and '.join(done)}, and to step through it runs it once more: "
                      "steps(allow_effects=True) does so")
 
-@contextlib.contextmanager
-def _in_one_line(about: str):
-    "What goes wrong inside is a `ValueError` of one line."
-    try: yield
-    except Exception as e:
-        if type(e) is ValueError and re.search("stepped through|step through", str(e)): raise
-        lines = [line.strip() for line in str(e).splitlines() if line.strip()]
-        told = next((line for line in lines if re.match(r"\w*(Error|Exception)\b", line)), "")
-        told = told or f"{type(e).__name__}: {' '.join(lines[:1])}"
-        raise ValueError(f"{about}: {told}") from None
-
 # %% ../nbs/28_graph_view.ipynb #e04210d5
 def graph_of(
-    fn,              # a function, a `tf.function`, or what else can be called, such as a network
+    fn,              # a function, network, `tf.function`, partial, concrete function, loaded
+                     # signature, `tf.Graph`, or the path of a SavedModel
+    /,
     *inputs,         # as `fn` gets them: tensors and arrays are inputs, all else is constant
     limit: int=40,   # nodes to draw; more are closed into boxes, by name scope
+    **named,         # inputs by name; not one called `limit`, which is given by its place
 ) -> GraphView:      # displays itself; has `.svg`, `.dot`, `.parts` and `.steps()`
-    "The graph of `fn(*inputs)`; `TypeError` where nothing can be called, `ValueError` if not so."
-    if not callable(fn): raise TypeError(f"graph_of needs a function, not {reprlib.repr(fn)}")
+    "The graph of `fn(*inputs, **named)`; `TypeError` or `ValueError` where none can be drawn."
     whole(limit=limit)
-    name = getattr(fn, "__name__", type(fn).__name__).strip("<>")
-    given, named = _bound(fn, name, inputs)
-    function = fn if hasattr(fn, "get_concrete_function") else tf.function(fn)
-    with _in_one_line(f"TensorFlow cannot trace {name}"):
-        concrete = function.get_concrete_function(*given, **named)
-    reading = read_function(concrete)
+    traced = trace(fn, inputs, named)
+    reading = read_function(traced)
     nodes = reading.finished()
     def run(allow_effects: bool):
-        if not allow_effects: _refuse_effects(name, effects(concrete.graph))
-        with _in_one_line(f"TensorFlow cannot run {name}"):
-            arrays = all_values(concrete, (given, named))
-        return node_values(reading, arrays), graph_program(concrete, reading, nodes, arrays)
-    return GraphView(name, nodes, reading.parts, limit, run)
+        feeds = values_of(traced)
+        if not allow_effects: _refuse_effects(traced.name, effects(traced.graph))
+        with in_one_line(f"TensorFlow cannot run {traced.name}"):
+            arrays = all_values(traced.graph, feeds)
+        return node_values(reading, arrays), graph_program(traced, reading, nodes, arrays)
+    return GraphView(traced.name, nodes, reading.parts, limit, run)

@@ -70,9 +70,9 @@ def test_variables_that_a_loop_exchanges_change():
         return p
     view = graph_of(fibonacci, tf.constant(6))
     body = inside(view, "body")
-    assert last(view) == "returns 8" and "next state 1" in labels(body, "output")
+    assert last(view) == "returns 8" and "next p" in labels(body, "output")
     told = {node.label: named(body, node.inputs[0]) for node in body.nodes if node.kind == "output"}
-    assert told["next state 1"] == "state 2" and set(told["next state 2"]) == {"+ add", "state 1", "state 2"}
+    assert told["next p"] == "q" and set(told["next q"]) == {"+ add", "p", "q"}
 
 @pytest.mark.parametrize("first", [True, False])
 def test_the_result_of_a_loop_is_named_and_not_its_counter(first):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from browser import address, axe_findings, page_file, visit
 from mnist_graph_tutorial.explore import static
+from mnist_graph_tutorial.graph_inputs import trace
+from mnist_graph_tutorial.graph_names import values_of
 from mnist_graph_tutorial.graph_reading import read_function
 from mnist_graph_tutorial.graph_steps import captions, gapped_captions
 from mnist_graph_tutorial.graph_values import all_values, array_text
@@ -147,8 +149,9 @@ def traced(fn, inputs):
     "A function's concrete function and program."
     given = [tf.constant(value) for value in inputs]
     concrete = tf.function(fn, autograph=False).get_concrete_function(*given)
-    reading = read_function(concrete)
-    return concrete, graph_program(concrete, reading, reading.finished(), all_values(concrete, (given, {})))
+    found = trace(concrete, given)
+    reading = read_function(found)
+    return concrete, graph_program(found, reading, reading.finished(), all_values(found.graph, values_of(found)))
 
 def array(found, dtype) -> np.ndarray:
     "What a page hands out as an array."
