@@ -97,14 +97,14 @@ class ImageFiles(NamedTuple):
     place: Path     # the directory that the files lie in, or the archive
     notes: list     # what was done to the images, a few words each
 
-# %% ../nbs/16_own_data.ipynb #18a54bce
+# %% ../nbs/16_own_data.ipynb #0367eb7d
 def name_of(
     place,  # the directory or the archive that a set comes from
 ) -> str:
     "What a set of the reader's own is called; never `mnist` or `digits`."
     place = Path(os.path.abspath(place))
     if place.name == "raw": place = place.parent
-    name = place.name.removesuffix(".npz") or "images"
+    name = (place.stem if place.suffix.lower() == ".npz" else place.name) or "images"
     return f"own {name}" if name.lower() in ("mnist", "digits") else name
 
 def _beside(place: Path) -> Path:

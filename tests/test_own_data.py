@@ -180,7 +180,7 @@ def test_one_other_bit_is_not_mnist(tmp_path, capsys):
     assert load_mnist(source).name == check_source(source) == "own mnist" and "SHA-256 differs" in capsys.readouterr().out
 
 @pytest.mark.parametrize("place, name", [("mnist", "own mnist"), ("Digits", "own Digits"), ("a/raw", "a"), ("MNIST/raw", "own MNIST"), ("mnist.npz", "own mnist"),
-                                         ("clothes.npz", "clothes"), ("a b", "a b"), ("/", "images")])
+                                         ("clothes.npz", "clothes"), ("my.own.NPZ", "my.own"), ("v1.2", "v1.2"), ("a b", "a b"), ("/", "images")])
 def test_a_set_has_a_name_of_its_own(place, name): assert name_of(place) == name
 
 def test_the_cache_holds_mnist_alone(tmp_path, monkeypatch, tiny):
