@@ -516,7 +516,7 @@ def test_what_will_not_do_is_said_before_anything_runs(tmp_path, command):
 def test_the_page_on_data_runs_on_three_classes(tmp_path):
     drawn(tmp_path, cat=60, dog=70, eel=80)
     done = execute(project() / "nbs" / "12_data.ipynb", environment(str(tmp_path / "pets"), "cpu"))
-    assert done.problem == "" and "each row cat, dog, eel from left to right" in str(done.notebook)
+    assert done.problem == "" and "A row of test images: cat, dog, eel from left to right" in str(done.notebook)
 
 # Memory
 
