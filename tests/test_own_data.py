@@ -18,6 +18,10 @@ def call(*words, **env):
     env = os.environ | dict(PYTHONPATH=str(project()), CUDA_VISIBLE_DEVICES="-1") | env
     return subprocess.run([sys.executable, "-c", MAIN, *words], env=env, capture_output=True, text=True)
 
+def words(value) -> str:
+    "What a case is called in a list of tests."
+    return value if isinstance(value, str) else ""
+
 def shapes(n, classes=10, side=28, seed=0):
     "Random bright bars, at a height that tells the class, in random order."
     rng = np.random.default_rng(seed)
@@ -140,7 +144,7 @@ IDX = {"images": 0, "labels": 1, "test images": 2, "test labels": 3}
     ("images", lambda raw: idx(np.zeros((200, 28, 28))), "every pixel is 0"), ("images", lambda raw: idx(shapes(200)[0] > 99), "is 1 of 255, which is all but black"),
     ("images", lambda raw: idx(np.zeros((0, 28, 28))), "holds no image"),
     ("test images", lambda raw: idx(np.where(np.arange(28) < 0, 0, 255 - shapes(60)[0])), "dark on light, the other light on dark"),
-], ids=str)
+], ids=words)
 def test_four_files_that_will_not_do(tmp_path, which, change, told):
     source = write_idx(tmp_path / "set", shapes(200), shapes(60), packed=False)
     file = source / NAMES[IDX[which]]
@@ -230,7 +234,7 @@ def nan(images):
     (lambda images: images.reshape(-1, 392), r"shape \(400, 392\); \(n, 28, 28\), \(n, 28, 28, 1\) or \(n, 784\) would do"),
     (lambda images: images[..., None, None], "images of shape"), (lambda images: images[:, :4], "images of shape"), (lambda images: images[:0], "holds no image|labels of shape"),
     (lambda images: images[:150], "150 images, but 200 labels"), (lambda images: images.astype(object), "pickled objects, which are not read; an array of numbers would do"),
-], ids=str)
+], ids=words)
 def test_pixels_that_will_not_do(tmp_path, change, told):
     images, labels = shapes(200)
     source = write_npz(tmp_path / "own.npz", (change(images.astype(int) if told.startswith("pixels from 0 to 65") else images), labels), shapes(60))
@@ -240,7 +244,7 @@ def test_pixels_that_will_not_do(tmp_path, change, told):
     (lambda labels: labels + .5, "labels from 0.5 to 9.5; whole numbers from 0 to 9 would do"), (lambda labels: labels.astype(int) - 1, "labels from -1 to 8"),
     (lambda labels: labels + 1, "labels from 1 to 10"), (lambda labels: np.eye(10)[labels], r"shape \(200, 10\).*; one number an image would do"),
     (lambda labels: labels.astype(str), "type <U"), (lambda labels: labels.astype(object), "pickled"), (lambda labels: labels / 0., "labels from nan|labels from inf"),
-], ids=str)
+], ids=words)
 @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
 def test_labels_that_will_not_do(tmp_path, change, told):
     images, labels = shapes(200)
@@ -268,7 +272,7 @@ def single(array):
     (saved(a=np.ones(3), b=np.ones(3), c=np.ones(3)), "holds a, b, c;"), (saved(x_train=shapes(200)[0], x_test=shapes(60)[0], y=np.ones(200)), "holds x_train, x_test, y;"),
     (archive(a_dot_png=b"x", b_dot_png=b"y"), "no array of images"), (archive(a_dot_npy=b"x", b_dot_npy=b"y"), "is damaged|no array of images|pickled"),
     (saved(x=np.float32(1), y=np.ones(3)), "x is no array|y is no array"), (saved(x=np.ones(3), y=np.ones(3)), "images of shape"),
-], ids=lambda value: value if isinstance(value, str) else "")
+], ids=words)
 def test_archives_that_will_not_do(tmp_path, raw, told):
     (tmp_path / "own.npz").write_bytes(raw)
     assert str(tmp_path / "own.npz") in refused(tmp_path / "own.npz", told, ValueError)
