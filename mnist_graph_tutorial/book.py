@@ -55,13 +55,14 @@ def save(executed: list[Executed]):
 
 # %% ../nbs/44_book.ipynb #75c41d13
 def settle_data(
-    source: str,            # "auto", "mnist", "digits" or a directory
+    source: str,            # "auto", "mnist", "digits", or a path as for `load_mnist`
 ) -> tuple[str, str]:       # what the notebooks are told, and the name of what they get
     "Check the digits once; an error says what is wrong with the source."
     if source == "auto": source = os.environ.get("MNIST_GRAPH_DATA") or "auto"
     name = check_source(source)
     if source == "auto": return name, name
-    return (source, name) if source in ("mnist", "digits") else (str(Path(source).resolve()), name)
+    if source in ("mnist", "digits"): return source, name
+    return str(Path(os.path.expanduser(source)).resolve()), name
 
 def settle_device(device: str) -> str:
     "Choose the device; one line that describes it."
@@ -73,7 +74,7 @@ def settle_device(device: str) -> str:
 JUDGED = "mnist", "digits"  # the images of which the text's claims are asserted
 
 def run(
-    data: str="auto",  # "auto", "mnist", "digits" or a directory with MNIST's four files
+    data: str="auto",  # "auto", "mnist", "digits", or a path as for `load_mnist`
     *,
     out="_book",  # directory for the executed notebooks and the pages
     only=(),  # chapters by number or name; none means all

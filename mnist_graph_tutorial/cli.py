@@ -95,11 +95,12 @@ def first_line(command) -> str:
 # %% ../nbs/46_cli.ipynb #9f48fe33
 def _data_argument(sub):
     "Where the digits come from."
-    sub.add_argument("--data", default="auto", metavar="auto|mnist|digits|DIR",
+    sub.add_argument("--data", default="auto", metavar="auto|mnist|digits|PATH",
                      help="the digits: MNIST from the cache or the network (mnist), the small "
-                          "embedded ones (digits), a directory with MNIST's four files, or "
-                          "(auto, the default) what MNIST_GRAPH_DATA says, else mnist, else "
-                          "digits")
+                          "embedded ones (digits), or (auto, the default) what MNIST_GRAPH_DATA "
+                          "says, else mnist, else digits; or images of your own: a directory "
+                          "with four files in MNIST's format or with a folder of pictures for "
+                          "each class, or an .npz archive")
 
 def _device_argument(sub):
     "What computes."

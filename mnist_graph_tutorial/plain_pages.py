@@ -243,10 +243,16 @@ def _read_pages(paths, each) -> list[Page]:
     bar.done("All pages are read.")
     return pages
 
+def _packed(css: str) -> str:
+    "A style sheet without comments, and without blanks that say nothing."
+    css = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", css, flags=re.S))
+    return re.sub(r"(?<=[;:{},]) | (?=[{}])", "", css).strip()
+
 def _write_pages(out, pages):
     "Fill the template for each page."
     files = {name.replace(".", "_"): (STATIC / name).read_text("utf-8")
              for name in ("book.css", "book.js", "face.js", "search.js")}
+    files["book_css"] = _packed(files["book_css"])  # it is on every page
     common = dict(pages=pages, policy=POLICY, card=card_tags(), formulas=formula_style(),
                   settings=get_config(), **files)
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):

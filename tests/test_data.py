@@ -161,7 +161,7 @@ def test_offline_settles_for_the_embedded_digits_and_says_so(tmp_path, monkeypat
     monkeypatch.setattr(data.download, "__defaults__", (("http://127.0.0.1:9/",),))
     monkeypatch.delenv("MNIST_GRAPH_DATA", raising=False)
     assert load_mnist(cache_dir=tmp_path).name == "digits"
-    assert capsys.readouterr().out == data.NOTICE + "\n"
+    assert capsys.readouterr().out == data.NOTICE.format("the connection was refused") + "\n"
     with pytest.raises(OSError, match="no mirror has"): load_mnist("mnist", cache_dir=tmp_path)
 
 def test_embedded_digits_look_like_mnist():

@@ -7,7 +7,8 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 FLOORS = [
     {"checks"},
-    {"device", "explore", "exercises", "contact_sheets", "graph_layers"},
+    {"device", "explore", "exercises", "contact_sheets", "graph_layers", "own_data"},
+    {"image_files"},
     {"data", "inverting", "fingerprint_panels", "page_engine", "page_network", "graph_layout", "graph_values", "graph_operations", "graph_details", "manuscript", "card"},
     {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_names", "graph_reading", "graph_steps",
      "page_graph", "page_inverse",
