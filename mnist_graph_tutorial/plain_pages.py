@@ -197,7 +197,7 @@ def sections(title: str, body: str) -> list[tuple[int, str, str, str]]:
     "Level, anchor, heading and text of each section of a page; the first has no anchor."
     bare = re.sub(r"</?span\b[^>]*>", "", body)  # most tags are the colours of code
     soup, found = BeautifulSoup(bare, "html.parser"), [(1, "", title, [])]
-    for fold in soup("details", "fold"): fold.decompose()
+    for code in soup("pre", "code"): code.decompose()
     for junk in soup(["script", "style", "svg", "noscript", "option"]): junk.decompose()
     for node in soup.find_all(["h2", "h3", "p", "li", "pre", "td", "th"]):
         text = " ".join(node.get_text(" " if node.name == "math" else "").split())
