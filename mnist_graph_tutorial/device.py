@@ -7,7 +7,7 @@ __all__ = ['use_device', 'describe_device', 'gpu_driver', 'compiled', 'traces', 
 
 # %% ../nbs/10_device.ipynb #9f7b924f
 import os
-# TensorFlow reads both when it is imported; the second: the same sums in the same order, every time.
+# TensorFlow reads both when it is imported. The second: the same sums in the same order.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0");
 

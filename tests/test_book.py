@@ -288,7 +288,7 @@ def test_the_notebooks_themselves_are_never_run_over():
 @pytest.mark.parametrize("only", [["03", "data"], ["index"]], ids=" ".join)
 def test_only_the_chapters_asked_for_are_run(only, tmp_path, monkeypatch):
     ran = []
-    def stand_in(path, env, report, turns):
+    def stand_in(path, env, report, turns, judged):
         ran.append(path)
         return book.Executed(path, json.loads(path.read_text()), 0, 0., "")
     monkeypatch.setattr(book, "execute", stand_in)

@@ -144,7 +144,8 @@ def test_outputs_of_one_line_may_be_broken():
     output = lambda **parts: plain_pages.output_html(nbformat.from_dict(parts))
     assert output(output_type="execute_result", data={"text/plain": "a < b"}) == '<pre class="line">a &lt; b</pre>'
     assert output(output_type="execute_result", data={"text/plain": "a\n  b"}) == "<pre>a\n  b</pre>"
-    assert output(output_type="stream", name="stdout", text="a\n  b\n\n") == '<pre class="stdout">a\n  b</pre>'
+    assert output(output_type="stream", name="stdout", text="a\n  b\n\n") == '<pre class="stdout line">a\n  b</pre>'
+    assert output(output_type="stream", name="stdout", text="step  loss\n   0  1.25") == '<pre class="stdout">step  loss\n   0  1.25</pre>'
 
 @pytest.mark.parametrize("formula", [r"\frac", r"x_", r"\left( a", r"\begin{matrix} a", r"\nosuchthing{x}"])
 def test_a_formula_that_cannot_be_read_is_named(formula):
