@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from mnist_graph_tutorial import data
 from mnist_graph_tutorial.book import settle_data
+from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import DIGESTS, Mnist, Split, check_source, check_split, load_mnist
 from mnist_graph_tutorial.execution import environment, execute
 from mnist_graph_tutorial.manuscript import project
@@ -575,3 +576,31 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch, capsys):
     (tmp_path / "cache").write_text("a file")
     monkeypatch.delenv("MNIST_GRAPH_DATA", raising=False)
     assert load_mnist(cache_dir=tmp_path / "cache").name == "digits" and str(tmp_path / "cache") in capsys.readouterr().out
+
+# The book on images of the reader's own
+
+def run_book(monkeypatch, tmp_path, *only):
+    for name in ("MNIST_GRAPH_DATA", "MNIST_GRAPH_DEVICE"): monkeypatch.delenv(name, raising=False)
+    return main(["run", "--data", str(tmp_path / "turned"), "--out", str(tmp_path / "out"), "--device", "cpu", "--only", *only])
+
+def turned_digits():
+    "The embedded digits, turned by a quarter: enough of them, and not what the text is about."
+    digits = data.load_mnist("digits", validation=0)
+    def turned(split): return np.rot90(255 * split.images.reshape(-1, 28, 28), axes=(1, 2)).astype(np.uint8), split.labels.astype(np.uint8)
+    return turned(digits.train), turned(digits.test)
+
+def test_the_book_runs_on_them_and_judges_nothing(tmp_path, monkeypatch, capsys):
+    write_idx(tmp_path / "turned", *turned_digits())
+    assert run_book(monkeypatch, tmp_path, "fingerprint_panels", "fingerprints") == 0
+    assert "data    turned" in capsys.readouterr().out
+    told = re.findall(r"Not so for these data: \w+", (tmp_path / "out/04_fingerprints.ipynb").read_text())
+    assert 0 < len(told) < 15
+
+@pytest.mark.parametrize("classes, trained, tested, told", [
+    (7, 2_000, 500, "7 classes; the book's figures need 10"), (10, 900, 500, "810 images to train on; the book's figures need 1300"),
+    (10, 2_000, 200, "200 to test; the book's figures need 300")])
+def test_what_is_too_little_for_the_book_is_refused_before_it_runs(tmp_path, monkeypatch, capsys, classes, trained, tested, told):
+    write_idx(tmp_path / "turned", shapes(trained, classes), shapes(tested, classes, seed=1))
+    assert run_book(monkeypatch, tmp_path, "device") != 0
+    assert f"turned has {told}. mnist-graph-tutorial train --data takes fewer" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
