@@ -195,9 +195,11 @@ globalThis.mgtFace = (() => {
   };
 
   // The state of a figure, as texts by name; null where the address has none.
+  const shown = new Map();              // the state of each figure of the page, as the address has it
   let asked = "";                       // whose state was found last
   function remembered(name) {
     const text = states().get(name);
+    shown.set(name, text);
     if (text === undefined) return null;
     asked = name;
     return Object.fromEntries(text.split(",").map((part) => part.split(":").map(decoded)));
@@ -225,13 +227,14 @@ globalThis.mgtFace = (() => {
   function remember(name, state) {
     if (inLab()) return;                // there the address is JupyterLab's own
     unwritten.delete(name);             // so that it is the last
-    unwritten.set(name, Object.entries(state).map((pair) => pair.map(encodeURIComponent).join(":")).join(","));
+    shown.set(name, Object.entries(state).map((pair) => pair.map(encodeURIComponent).join(":")).join(","));
+    unwritten.set(name, shown.get(name));
     addEventListener("pagehide", write);  // once, however often it is asked for
     if (!pause) write();
   }
 
   // An address that somebody shared leads to its figure, the one that was used last; back or anew, readers stay where
-  // they were. Another address of the same page is a new start.
+  // they were. Other settings in the address of an open page are a new start; back to those that are there is none.
   const HERE = "mgt-here";              // what the history of the tab says of an address that was just entered
   let arrived = null;
   function isNew() {
@@ -250,7 +253,8 @@ globalThis.mgtFace = (() => {
     if (document.readyState !== "complete") addEventListener("load", show, {once: true});
   }
   globalThis.onhashchange ??= () => {
-    if (inLab() || !states().size) return;
+    const isOther = ([name, text]) => shown.has(name) && shown.get(name) !== text;
+    if (inLab() || ![...states()].some(isOther)) return;
     history.replaceState(HERE, "");
     history.scrollRestoration = "manual";
     location.reload();
