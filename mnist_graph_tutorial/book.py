@@ -73,7 +73,7 @@ def settle_device(device: str) -> str:
 
 # %% ../nbs/44_book.ipynb #3deec3e6
 JUDGED = "mnist", "digits"  # the images of which the text's claims are asserted
-CLASSES, TRAINED, TESTED = 10, 1_300, 300  # what the chapters show needs so many, as the digits have
+CLASSES, TRAINED, TESTED = 10, 1_300, 300  # the figures need so many; the digits have them
 
 def _check_fit(source: str, name: str):
     "`ValueError` where the reader's own images are too few for the figures of the chapters."

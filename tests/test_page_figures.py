@@ -125,7 +125,7 @@ def test_no_task_is_longer_than_two_busy_loops(chromium, made, tmp_path, name):
 def test_a_long_task_would_be_found(chromium, made, tmp_path):
     "One of four busy loops, while a figure works."
     def slow(page):
-        page.evaluate("() => setTimeout(() => { for (let k = 0; k < 4; k++) loop(); })")
+        page.evaluate("() => new Promise((done) => setTimeout(() => { for (let k = 0; k < 4; k++) loop(); done(); }))")
         pay(page)
     url, tries = page_file(tmp_path, made["pay"]), []
     while not tries or (len(tries) < 5 and tries[-1][0] < 2 * tries[-1][1]): tries.append(tasks(chromium, url, "pay", slow))
