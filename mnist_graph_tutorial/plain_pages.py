@@ -70,7 +70,7 @@ def _code_html(code: str, language: str="python") -> str:
     try: inner = pygments.highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
     except pygments.util.ClassNotFound: inner = html.escape(code)
     inner = _PLAIN.sub(r"\1", inner)
-    return f'<pre class="code {language}"><code>{inner}</code></pre>'
+    return f'<pre class="code {html.escape(language)}"><code>{inner}</code></pre>'
 
 _PLAIN = re.compile(r'<span class="(?:n|nb|nn|nx|nv|p|o|w|bp|vm)">([^<]*)</span>')  # have no colour
 
