@@ -15,7 +15,7 @@ from .card import card_tags, write_card
 from .checks import one_of, put
 from .manuscript import bare_name, notebook_links, notebooks
 from .manuscript import once_a_page, project, without_outputs
-from .plain_pages import formula_style, render
+from .plain_pages import FORMULAS, render, write_formulas
 
 # %% ../nbs/43_site.ipynb #25c3d4b3
 QUARTO_POLICY = (
@@ -48,7 +48,8 @@ def post_render(
     with contextlib.chdir(project()):
         links = {f"{bare_name(path)}.html": (path, notebook_links(path)) for path in notebooks()}
         write_card(site)
-        card, formulas, home = card_tags(), formula_style(), _home()
+        write_formulas(site)
+        card, home = card_tags(), _home()
     policy = f'<meta http-equiv="Content-Security-Policy" content="{QUARTO_POLICY}">'
     for page in site.rglob("*.html"):
         text = once_a_page(without_strangers(page.read_text("utf-8")))
@@ -59,8 +60,8 @@ def post_render(
             text.replace(policy, ""),
         )
         text = re.sub(r"<head[^>]*>", lambda head: f"{head[0]}{policy}{card}", text, count=1)
-        if "<math" in text and formulas not in text:
-            text = text.replace("</head>", f"{formulas}</head>", 1)
+        if "<math" in text and FORMULAS not in text:
+            text = text.replace("</head>", f"{FORMULAS}</head>", 1)
         if page.name in links: text = _with_links(text, *links[page.name], page.parent)
         page.write_text(text, "utf-8")
     for style in site.rglob("*.css"):

@@ -58,7 +58,8 @@ PAGES_OF_FORMULAS = {  # what the two editions put in the head of a page, with t
 
 @pytest.mark.parametrize("edition", PAGES_OF_FORMULAS)
 def test_a_root_has_its_bar(edition, chromium, tmp_path):
-    head, place = PAGES_OF_FORMULAS[edition](plain_pages.formula_style()), tmp_path / "roots.html"
+    head, place = PAGES_OF_FORMULAS[edition](plain_pages.FORMULAS), tmp_path / "roots.html"
+    plain_pages.write_formulas(tmp_path)
     root, bare = plain_pages.mathml(r"\sqrt{mmm}", "inline"), plain_pages.mathml("mmm", "inline")
     place.write_text(f'<!doctype html><head><meta charset="utf-8">{head}</head><body style="font-size:60px">'
                      f'<p><span id="root" style="padding:20px">{root}</span></p><p><span id="bare" style="padding:20px">{bare}</span></p>')
@@ -73,13 +74,14 @@ def test_a_root_has_its_bar(edition, chromium, tmp_path):
     assert bar[0] == rows[0] and bar[-1] < rows.mean()        # on top of all the rest
 
 def test_pages_with_formulas_bring_the_font_and_others_do_not(tmp_path):
-    style, page = plain_pages.formula_style(), "<!DOCTYPE html><html><head><title>T</title></head><body>{}</body></html>"
+    style, page = plain_pages.FORMULAS, "<!DOCTYPE html><html><head><title>T</title></head><body>{}</body></html>"
     for name, body in {"matrix_inverse": plain_pages.mathml("x", "inline"), "device": "<p>x</p>"}.items():
         (tmp_path / f"{name}.html").write_text(page.format(body))
     site.post_render(tmp_path)
     site.post_render(tmp_path)
     assert (tmp_path / "matrix_inverse.html").read_text().count(style) == 1
     assert style not in (tmp_path / "device.html").read_text()
+    assert "Formulas" in (tmp_path / "formulas.css").read_text()
     with contextlib.chdir(project()):
         said = dict(pages=[], settings=get_config(), formulas=style, links={})
         filled = {body: plain_pages.template().render(page=plain_pages.Page(None, "x.html", 1, "X", "", body, []), **said) for body in ("<math>", "x")}
