@@ -10,9 +10,9 @@ import functools
 from pathlib import Path
 from typing import Callable, NamedTuple
 import numpy as np
-from . import device  # noqa: F401  TensorFlow, imported later, reads what this sets
 from .checks import digest, positive, read_arrays, whole, write_arrays
 from .data import Mnist, Split, check_split
+from .device import on_device  # before TensorFlow, which reads what it sets
 from .explore import Progress
 import tensorflow as tf
 
@@ -166,7 +166,7 @@ def fit(
     if checkpoint: weights, rows, trail = _resume(checkpoint, weights, settings, epochs)
     if strategy: _check_agreement(strategy, _plan(weights, settings, epochs, rows))
     run = functools.partial(epoch_on, strategy, gradients) if strategy else run_epoch
-    images, labels, *watched = map(tf.constant, (*training, *test))
+    images, labels, *watched = map(on_device, (*training, *test))
     net.assign(weights)
     rate, weights = tf.constant(learning_rate, tf.float32), net.weights
     bar = Progress(epochs, "epochs")

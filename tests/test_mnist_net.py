@@ -1,5 +1,5 @@
 "The network: its file, its arithmetic, its graphs, and what it refuses."
-import os, pickle, threading
+import os, pickle, threading, tracemalloc
 import numpy as np
 import pytest
 from mnist_graph_tutorial import checks
@@ -14,6 +14,14 @@ DIGITS = load_mnist("digits")
 FEW = DIGITS._replace(train=Split(*(part[:300] for part in DIGITS.train)))
 
 def same(a, b): return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+def test_a_training_keeps_no_copy_of_the_images_in_numpy():
+    train(MnistNet(hidden=4), FEW, epochs=1)  # traced and compiled
+    tracemalloc.start()
+    try:
+        train(MnistNet(hidden=4), FEW, epochs=1)
+        assert tracemalloc.get_traced_memory()[1] < FEW.train.images.nbytes / 2
+    finally: tracemalloc.stop()
 
 # the start, and the loss
 
