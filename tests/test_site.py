@@ -5,7 +5,7 @@ from urllib.parse import unquote, urldefrag
 import nbformat, pytest, yaml
 from browser import axe_findings, spread, visit
 from bs4 import BeautifulSoup
-from mnist_graph_tutorial import plain_pages
+from mnist_graph_tutorial import plain_pages, site
 from mnist_graph_tutorial.card import CARD
 from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
 from mnist_graph_tutorial.plain_pages import render
@@ -445,6 +445,25 @@ def test_the_policy_stops_a_page_from_asking(chromium, pages):
 def test_a_renderer_that_is_none_is_refused_in_one_line():
     with pytest.raises(ValueError, match="^renderer 'pdf' is not one of auto, quarto, plain$"): build_site("pdf")
 
+def test_quartos_pages_are_opened_from_loopback(tmp_path, monkeypatch, capsys):
+    "A browser refuses their scripts from files; Ctrl-C ends the server."
+    (tmp_path / "index.html").write_text("front")
+    fetched, readers = [], []
+    def read(address): fetched.append((address, urllib.request.urlopen(address).read()))
+    def open_page(address):
+        readers.append(threading.Thread(target=read, args=[address]))
+        readers[0].start()
+    def serve_once(server):
+        server.handle_request()
+        readers[0].join()
+        raise KeyboardInterrupt
+    monkeypatch.setattr(site, "_render_with_quarto", lambda out: tmp_path / "index.html")
+    monkeypatch.setattr(site.webbrowser, "open", open_page)
+    monkeypatch.setattr(site.ThreadingHTTPServer, "serve_forever", serve_once)
+    assert build_site("quarto", show=True) == tmp_path / "index.html"
+    (address, page), = fetched
+    assert address.startswith("http://127.0.0.1:") and page == b"front" and f"serving {address}; Ctrl-C" in capsys.readouterr().out
+
 # The published edition in the browser
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -524,7 +543,7 @@ def test_published_page_tells_its_sections_on_a_phone_too(published, chromium):
     with visit(chromium, f"{published}/device.html", width=390, height=844, is_mobile=True) as tab:
         fold = tab.locator(".on-this-page")
         fold.get_by_text("On this page").click()
-        assert fold.get_by_role("link").all_inner_texts() == tab.locator("#TOC a").all_text_contents() != []
+        assert fold.get_by_role("link").all_inner_texts() == tab.locator("#TOC > ul a").all_text_contents() != []
         fold.get_by_role("link", name="Choosing a device").click()
         tab.wait_for_url("**/device.html#choosing-a-device")
     with visit(chromium, f"{published}/device.html") as tab:
