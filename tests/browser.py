@@ -1,8 +1,9 @@
 """What the browser tests share: a Chromium that reaches nobody, pages that may not complain, and axe."""
-import contextlib, shutil
+import contextlib, io, shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 import pytest
+from PIL import Image
 
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
@@ -84,3 +85,8 @@ def address(page) -> str:
 def picture(page, selector: str) -> tuple:
     "What an image shows: its source and its alternative text."
     return tuple(page.locator(selector).evaluate("image => [image.src, image.alt]"))
+
+def spread(locator) -> int:
+    "How far the grey levels of an element's picture reach, from its darkest to its lightest."
+    low, high = Image.open(io.BytesIO(locator.screenshot())).convert("L").getextrema()
+    return high - low

@@ -1,16 +1,9 @@
 """For every reader: contrast themes (forced colours), print, and the words that learners search with."""
-import io
 import pytest
-from browser import visit
-from PIL import Image
+from browser import spread, visit
 from test_site import pages  # noqa: F401
 
 in_both_schemes = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-
-def spread(locator) -> int:
-    "How far the grey levels of an element's picture reach, from its darkest to its lightest."
-    low, high = Image.open(io.BytesIO(locator.screenshot())).convert("L").getextrema()
-    return high - low
 
 @in_both_schemes
 @pytest.mark.parametrize("page", ["index", "graph_basics", "mnist_net", "fingerprints", "ideal_images", "draw_a_digit", "scaling_out"])

@@ -64,3 +64,26 @@ def test_every_import_is_a_requirement():
     for package in packages:
         names = {name.lower().replace("-", "_") for name in known.get(package, [package])}
         assert names & said, f"{package} is imported, and no requirement brings it"
+
+def test_imports_stand_in_cells_of_their_own():
+    "nbdev runs a cell with an import when it prepares the pages, and warns where it has to run more than that."
+    own = re.compile(r"^#\| *(export\w*|exec_doc|eval: false)$", re.M)
+    def mixed(cell):
+        kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
+        return kinds & {ast.Import, ast.ImportFrom} and kinds & {ast.Expr, ast.Assign}
+    for notebook in NOTEBOOKS:
+        cells = [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
+        if not any(cell.source.startswith("#| default_exp") for cell in cells): continue
+        for cell in cells: assert own.search(cell.source) or not mixed(cell), f"{notebook.name}: {cell.source}"
+
+def test_every_page_has_a_table_of_contents():
+    for notebook in NOTEBOOKS:
+        text = [cell.source for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "markdown"]
+        assert sum(len(re.findall("^## ", source, re.M)) for source in text) > 1, notebook.name
+
+def test_fences_say_their_language():
+    for notebook in NOTEBOOKS:
+        for cell in nbformat.read(notebook, 4).cells:
+            if cell.cell_type != "markdown": continue
+            opening = re.findall(r"^ *```+(.*)$", cell.source, re.M)[::2]  # the others close what these open
+            assert all(map(str.strip, opening)), f"{notebook.name}: {cell.source}"

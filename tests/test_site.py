@@ -3,9 +3,9 @@ import contextlib, functools, gzip, http.server, json, os, re, shutil, stat, sub
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 import nbformat, pytest, yaml
-from browser import axe_findings, visit
+from browser import axe_findings, spread, visit
 from bs4 import BeautifulSoup
-from mnist_graph_tutorial import plain_pages
+from mnist_graph_tutorial import plain_pages, site
 from mnist_graph_tutorial.card import CARD
 from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
 from mnist_graph_tutorial.plain_pages import render
@@ -445,20 +445,50 @@ def test_the_policy_stops_a_page_from_asking(chromium, pages):
 def test_a_renderer_that_is_none_is_refused_in_one_line():
     with pytest.raises(ValueError, match="^renderer 'pdf' is not one of auto, quarto, plain$"): build_site("pdf")
 
+def test_quartos_pages_are_opened_from_loopback(tmp_path, monkeypatch, capsys):
+    "A browser refuses their scripts from files; Ctrl-C ends the server."
+    (tmp_path / "index.html").write_text("front")
+    fetched, readers = [], []
+    def read(address): fetched.append((address, urllib.request.urlopen(address).read()))
+    def open_page(address):
+        readers.append(threading.Thread(target=read, args=[address]))
+        readers[0].start()
+    def serve_once(server):
+        server.handle_request()
+        readers[0].join()
+        raise KeyboardInterrupt
+    monkeypatch.setattr(site, "_render_with_quarto", lambda out: tmp_path / "index.html")
+    monkeypatch.setattr(site.webbrowser, "open", open_page)
+    monkeypatch.setattr(site.ThreadingHTTPServer, "serve_forever", serve_once)
+    assert build_site("quarto", show=True) == tmp_path / "index.html"
+    (address, page), = fetched
+    assert address.startswith("http://127.0.0.1:") and page == b"front" and f"serving {address}; Ctrl-C" in capsys.readouterr().out
+
 # The published edition in the browser
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args): pass
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory):
-    "Quarto's edition, served on loopback: its URL."
+def rendered(tmp_path_factory):
+    "Quarto's edition: its directory, and what was said while it was made."
     if not shutil.which("quarto"): pytest.skip("quarto is not on the PATH")
-    out = build_site("quarto", tmp_path_factory.mktemp("published") / "site").parent
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=out)) as server:
+    out = tmp_path_factory.mktemp("published") / "site"
+    command = [Path(sys.executable).parent / "mnist-graph-tutorial", "site", "--renderer", "quarto", "--out", out]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout + done.stderr
+
+@pytest.fixture(scope="session")
+def published(rendered):
+    "Quarto's edition, served on loopback: its URL."
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=rendered[0])) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+def test_nobody_warns_while_the_published_edition_is_made(rendered):
+    assert re.findall("WARN.*|.*UserWarning.*", rendered[1]) == []
 
 @pytest.mark.parametrize("page", PAGES[:-1])
 @in_both_themes
@@ -470,6 +500,20 @@ def test_published_page_is_silent_and_its_widgets_answer(page, dark, published, 
         serious = [finding for finding in axe_findings(tab, axe) if "(serious)" in finding or "(critical)" in finding]
         assert serious == []
 
+BROKEN_WORDS = r"""() => [...document.querySelectorAll("main :is(th, td)")].flatMap(cell => {
+  const broken = [], texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange();
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (!text.parentElement.checkVisibility() || text.parentElement.closest("a, code, math")) continue;
+    for (const {index, 0: word} of text.data.matchAll(/\w+/g)) {
+      range.setStart(text, index);
+      range.setEnd(text, index + word.length);
+      if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1) broken.push(word);
+    }
+  }
+  return broken;
+})"""
+
 @pytest.mark.parametrize("page", PAGES[:-1])
 def test_published_page_shows_all_its_code_and_fits_a_phone(page, published, chromium):
     with visit(chromium, f"{published}/{page}", width=1280) as tab:
@@ -477,12 +521,57 @@ def test_published_page_shows_all_its_code_and_fits_a_phone(page, published, chr
             .filter(box => box.scrollWidth > box.clientWidth + 1 && !box.innerText.split("\\n").some(line => line.length > 100))
             .map(box => box.innerText.slice(0, 200))""")
         assert cut == []
+        broken = tab.evaluate("""[...document.querySelectorAll("main td :is(a, code)")]
+            .filter(name => name.checkVisibility() && !/\\s/.test(name.innerText) && name.getClientRects().length > 1)
+            .map(name => name.innerText)""")
+        assert broken == [], "broken in mid-word"
+        crowded = tab.evaluate("""[...document.querySelectorAll("main .cell:has(figcaption)")].filter(cell => {
+            const below = cell.nextElementSibling, captions = [...cell.querySelectorAll("figcaption")];
+            const foot = Math.max(...captions.map(caption => caption.getBoundingClientRect().bottom));
+            return below && below.getBoundingClientRect().top - foot < 10;
+        }).map(cell => cell.innerText.slice(0, 200))""")
+        assert crowded == [], "a caption runs into what follows"
         small = tab.evaluate("""[...document.querySelectorAll("main pre code")]
             .filter(code => parseFloat(getComputedStyle(code).fontSize) < 13).length""")
         assert small == 0
     with visit(chromium, f"{published}/{page}", width=360, height=800, is_mobile=True) as tab:
         tab.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true })")
         assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        assert tab.evaluate(BROKEN_WORDS) == []
+
+def test_published_page_tells_its_sections_on_a_phone_too(published, chromium):
+    with visit(chromium, f"{published}/device.html", width=390, height=844, is_mobile=True) as tab:
+        fold = tab.locator(".on-this-page")
+        fold.get_by_text("On this page").click()
+        assert fold.get_by_role("link").all_inner_texts() == tab.locator("#TOC > ul a").all_text_contents() != []
+        fold.get_by_role("link", name="Choosing a device").click()
+        tab.wait_for_url("**/device.html#choosing-a-device")
+    with visit(chromium, f"{published}/device.html") as tab:
+        assert tab.locator("#TOC").is_visible() and not tab.locator(".on-this-page").is_visible()
+
+@in_both_themes
+def test_published_search_finds_what_the_glossary_knows(dark, published, chromium):
+    with visit(chromium, f"{published}/device.html", dark=dark) as tab:
+        field = tab.locator("#quarto-search input")
+        field.press_sequentially("retracing")
+        tab.locator(".aa-Panel a[href*='glossary.html']").first.wait_for()
+        ground = field.evaluate("field => getComputedStyle(field.closest('form')).backgroundColor")
+        assert (max(map(int, re.findall(r"\d+", ground)[:3])) < 100) == dark
+
+def test_published_page_prints_with_its_figures_and_solutions_and_without_controls(published, chromium):
+    with visit(chromium, f"{published}/draw_a_digit.html") as tab:
+        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        tab.emulate_media(media="print")
+        assert tab.locator("main details:not([open])").count() == 0
+        assert tab.locator(":is(main, nav) :is(button, select):visible, main input[type=range]:visible").count() == 0
+        assert tab.locator("main img.mgt-figure:visible").count() and tab.locator("nav:visible").count() == 0
+
+@in_both_themes
+def test_published_figures_show_in_contrast_themes(dark, published, chromium):
+    with visit(chromium, f"{published}/index.html", dark=dark, forced_colors="active") as tab:
+        figures = tab.locator("main img.mgt-figure:visible, main .cell svg:visible")
+        assert figures.count() > 2
+        for figure in figures.all(): assert spread(figure) > 100
 
 def test_published_pages_lead_to_each_other_wherever_they_lie(published):
     home = f"{get_config().doc_host}{get_config().doc_baseurl}"
