@@ -8,6 +8,7 @@ __all__ = ['INK', 'SHADES', 'MARGIN', 'CAPTION', 'strip', 'sheet', 'stretched', 
 # %% ../nbs/36_contact_sheets.ipynb #74c85375
 import numpy as np
 import matplotlib.pyplot as plt
+from .class_names import DIGITS
 from matplotlib.colors import FuncNorm, LinearSegmentedColormap
 
 # %% ../nbs/36_contact_sheets.ipynb #073661e2
@@ -38,6 +39,7 @@ def sheet(
     scale: int=2,     # figure pixels a side for each pixel of an image
 ):
     "Draw rows of pictures on the one scale of ink; returns the figure."
+    columns, scale = _as_wide(len(rows[0][1]), columns, scale)
     breaks = range(0, len(rows[0][1]), columns)
     lines = [(row, slice(k, k + columns)) for k in breaks for row in rows]
     heights = [CAPTION + 30 * scale + _notes_height(row, scale) for row, _ in lines]
@@ -47,6 +49,10 @@ def sheet(
     for (row, part), top in zip(lines, tops): _draw_row(fig, row, part, top, scale)
     _draw_scale(fig)
     return fig
+
+def _as_wide(count: int, columns: int, scale: int) -> tuple:  # columns, scale
+    "Fewer pictures than fill a line become larger and fill it, or nearly so."
+    return (count, scale * columns // count) if count < columns else (columns, scale)
 
 def _font(scale): return min(3 * scale, 12)
 
@@ -93,6 +99,7 @@ def stretched(
     scale: int=2,     # figure pixels a side for each pixel of an image
 ):
     "Draw pictures as `plt.imshow` does, each on a scale of its own; returns the figure."
+    columns, scale = _as_wide(len(images), columns, scale)
     lines = -(-len(images) // columns)
     wide, high = 29 * columns * scale + 2 * MARGIN, 29 * lines * scale + 2 * MARGIN
     fig = plt.figure(figsize=(wide / 100, high / 100), dpi=100)
@@ -107,12 +114,15 @@ def stretched(
 # %% ../nbs/36_contact_sheets.ipynb #183521ac
 def notes(
     scores,        # four arrays (n,)
+    names=DIGITS,  # what the classes are called
 ) -> list[str]:
-    "Three lines under each picture."
-    lines = enumerate(zip(*scores))
-    return [f"as {k}: {p:.2f}\nother: {q:.2f}\ncorr.: {r:.2f}" for k, (p, q, r, _) in lines]
+    "Three lines under each picture, and its name where that is long."
+    if max(map(len, names)) > 2: names = [f"{name}\nas that" for name in names]
+    else: names = [f"as {name}" for name in names]
+    lines = zip(names, zip(*scores))
+    return [f"{name}: {p:.2f}\nother: {q:.2f}\ncorr.: {r:.2f}" for name, (p, q, r, _) in lines]
 
 def pairs(title: str, found, means):  # found: has .images (10, 784) and .scores
     "Mean images above, ideal images below, scores beneath; returns the figure."
-    ideal = title, found.images, notes(found.scores)
+    ideal = title, found.images, notes(found.scores, getattr(found, "classes", DIGITS))
     return sheet([("mean", means), ideal], columns=5, scale=4)

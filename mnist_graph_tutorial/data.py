@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DIGESTS', 'MIRRORS', 'NOTICE', 'Split', 'Mnist', 'as_split', 'check_split', 'one_hot', 'check_all_digits',
-           'cache_directory', 'download', 'load_mnist', 'check_source', 'image_grid']
+           'cache_directory', 'download', 'load_mnist', 'check_source', 'files_of', 'image_grid']
 
 # %% ../nbs/12_data.ipynb #a1fe58e0
 import gzip, hashlib, http.client, os, socket, ssl, tempfile, zlib
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 from .checks import whole
+from .class_names import DIGITS, aslant_above
 from .explore import Progress
 from .image_files import parse_idx, read_files
 from .image_files import read_idx  # noqa: F401  found here by others
-from .own_data import ImageFiles, in_a_line, name_of, own_set
+from .own_data import KNOWN, ImageFiles, in_a_line, name_of, own_set
 
 # %% ../nbs/12_data.ipynb #ea635fa2
 DIGESTS = {
@@ -41,7 +42,11 @@ class Mnist(NamedTuple):
     validation: Split
     test: Split
     name: str           # `mnist`, `digits`, or the name of a set of the reader's own
-    classes: tuple = tuple("0123456789")  # what each label is called
+    classes: tuple = DIGITS  # what each label is called
+
+    def expected(self, *, mnist, digits):
+        "What the text claims of these images; for a reader's own, the same as for the digits."
+        return mnist if self.name == "mnist" else digits
 
 # %% ../nbs/12_data.ipynb #5cf91d49
 def as_split(
@@ -60,7 +65,7 @@ def _check_digits(labels):
     "`ValueError` where a label is not a whole number from 0 to 9."
     if not np.isin(labels, range(10)).all(): raise ValueError("labels that are not digits 0 to 9")
 
-def check_split(split: Split) -> Split:
+def check_split(split: Split, count: int=10) -> Split:  # count: of classes
     "A split in float32 and int32; `ValueError` unless rows of 784 in [0, 1] with a digit each."
     images, labels = np.asarray(split[0]), np.asarray(split[1])
     if images.ndim != 2 or images.shape[1] != 784 or not len(images):
@@ -70,16 +75,18 @@ def check_split(split: Split) -> Split:
     if not (images.min() >= 0 and images.max() <= 1):
         raise ValueError("images outside the range 0 to 1")
     _check_digits(labels)
+    if labels.max() >= count:
+        raise ValueError(f"labels up to {labels.max()}, but the network has {count} outputs")
     return Split(np.asarray(images, np.float32), np.asarray(labels, np.int32))
 
-def one_hot(labels: np.ndarray) -> np.ndarray:  # (n,) digits -> (n, 10) float32
+def one_hot(labels: np.ndarray, count: int=10) -> np.ndarray:  # (n,) digits -> (n, 10) float32
     "A row of ten for each label: one at the digit, else zeros; `ValueError` for what is no digit."
     _check_digits(labels)
-    return np.eye(10, dtype=np.float32)[labels]
+    return np.eye(count, dtype=np.float32)[labels]
 
-def check_all_digits(labels):
+def check_all_digits(labels, count: int=10):  # of classes
     "`ValueError` where a digit has no image."
-    missing = sorted(set(range(10)) - set(np.asarray(labels).tolist()))
+    missing = sorted(set(range(count)) - set(np.asarray(labels).tolist()))
     if missing: raise ValueError(f"no image of {', '.join(map(str, missing))}; "
                                  "a mean needs at least one")
 
@@ -239,12 +246,11 @@ def load_mnist(
     """Load MNIST, the small digits or images of one's own, from a directory or an `.npz` archive.
     `FileNotFoundError`, `OSError` or `ValueError` say in one line what is wrong."""
     whole(low=0, validation=validation)
-    files, name = _from_source(source, cache_dir)
+    files, name = files_of(source, cache_dir)
     train, test = (as_split(*part) for part in files.parts) if files else _embedded_digits()
     held = min(validation, len(train.images) // 10)
     splits = Split(*(part[held:] for part in train)), Split(*(part[:held] for part in train)), test
-    own = name not in ("mnist", "digits")
-    return Mnist(*splits, name, files.classes) if own else Mnist(*splits, name)
+    return Mnist(*splits, name) if name in KNOWN else Mnist(*splits, name, files.classes)
 
 def check_source(
     source: str="auto",  # as for `load_mnist`
@@ -252,10 +258,10 @@ def check_source(
     cache_dir=None,
 ) -> str:  # "mnist", "digits", or the name of a set of the reader's own
     "What `load_mnist` would load, downloaded if need be and verified; the same errors."
-    return _from_source(source, cache_dir)[1]
+    return files_of(source, cache_dir)[1]
 
-def _from_source(source: str, cache_dir) -> tuple:  # ImageFiles and their name; None and "digits"
-    "What lies in the files that a source means, or that it is to be the digits."
+def files_of(source: str="auto", cache_dir=None) -> tuple:  # ImageFiles, None for digits; a name
+    "What lies in the files that a source means, and what it is called; errors as of `load_mnist`."
     if source == "auto": source = os.environ.get("MNIST_GRAPH_DATA") or "auto"
     if source == "digits": return None, "digits"
     if source not in ("auto", "mnist"): return _read_any(source)
@@ -292,5 +298,5 @@ def image_grid(
     for ax, image in zip(axes.flat, images.reshape(-1, 28, 28)):
         ax.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
         ax.set(xticks=[], yticks=[])
-    for ax, title in zip(axes[0], titles or []): ax.set_title(title)
+    for ax, title in zip(axes[0], titles or []): ax.set_title(title, **aslant_above(titles))
     return fig

@@ -9,9 +9,11 @@ __all__ = ['SIDE', 'DIGIT', 'PAD_SIDE', 'DOUBTED', 'probabilities', 'check_sampl
 
 # %% ../nbs/39_digit_pad.ipynb #a99e010e
 import numpy as np
+from .class_names import aslant_below, in_words, noun, nouns, with_article
 from .data import Split, check_split, load_mnist
 from .explore import figure_html
-from .page_engine import packed_images, packed_net, widget
+from .page_engine import (
+    classes_of, layers_of, named, packed_images, packed_net, widget)
 
 # %% ../nbs/39_digit_pad.ipynb #20298e15
 def probabilities(logits: np.ndarray) -> np.ndarray:  # (n, 10) -> (n, 10)
@@ -19,10 +21,13 @@ def probabilities(logits: np.ndarray) -> np.ndarray:  # (n, 10) -> (n, 10)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
-def check_samples(split: Split) -> Split:
+def check_samples(
+    split: Split,
+    count: int=10,  # of classes: labels go from 0 to one less
+) -> Split:
     "A checked split; `ValueError` unless it has three images of every digit."
-    split = check_split(split)
-    if np.bincount(split.labels, minlength=10).min() < 3:
+    split = check_split(split, count)
+    if np.bincount(split.labels, minlength=count).min() < 3:
         raise ValueError("three samples of every digit are needed")
     return split
 
@@ -32,11 +37,12 @@ def telling_samples(net, split: Split) -> np.ndarray:  # (10, 4, 784)
     def of(digit):
         own = np.flatnonzero(split.labels == digit)
         return split.images[[*own[:3], own[belief[own, digit].argmin()]]]
-    return np.stack([of(digit) for digit in range(10)])
+    return np.stack([of(digit) for digit in range(len(classes_of(net)))])
 
 def first_image(split: Split, digit: int=7) -> np.ndarray:  # (784,)
-    "The first image of a digit: with it a figure begins, and its still picture shows it."
-    return split.images[split.labels == digit][0]
+    """The first image of a digit, or of the last class where there are fewer: with it a figure
+    begins, and its still picture shows it."""
+    return split.images[split.labels == min(digit, split.labels.max())][0]
 
 # %% ../nbs/39_digit_pad.ipynb #3b42fe5c
 def shared_by_sheets(net, split: Split) -> dict:
@@ -48,23 +54,26 @@ SIDE, DIGIT = 28, 20  # pixels: MNIST's picture, and the square that its digits 
 PAD_SIDE = 140        # the pad's units to a side
 
 def pen_width(split: Split) -> float:  # in the pad's units
-    "How broad a stroke of the images is, on the pad."
+    "How broad a stroke of the images is, on the pad; a quarter of its side at most."
     ones = split.images[split.labels == 1].sum(axis=1)
-    return round(float(np.median(ones)) / DIGIT * (.75 * PAD_SIDE / DIGIT), 1)
+    broad = float(np.median(ones)) / DIGIT * (.75 * PAD_SIDE / DIGIT)
+    return round(min(broad, PAD_SIDE / 4), 1)
 
 # %% ../nbs/39_digit_pad.ipynb #f30a38ad
 def grouped(
     means,     # (10, hidden): mean activations for the images of each digit
 ) -> list:     # eleven lists of unit numbers: digits 0 to 9, none
     "The hidden units by the digit they belong to, those that stand out most first."
-    digits = np.where(means.max(axis=0) > 0, means.argmax(axis=0), 10)
+    none = len(means)
+    digits = np.where(means.max(axis=0) > 0, means.argmax(axis=0), none)
     order = np.argsort(means.mean(axis=0) - means.max(axis=0), kind="stable")
-    return [order[digits[order] == group].tolist() for group in range(11)]
+    return [order[digits[order] == group].tolist() for group in range(none + 1)]
 
 def unit_groups(net, split: Split) -> list:  # eleven lists, as of `grouped`
     "The hidden units by the digit of this split that they belong to."
     hidden = np.asarray(net.hidden(split.images))
-    return grouped(np.stack([hidden[split.labels == digit].mean(axis=0) for digit in range(10)]))
+    digits = range(len(classes_of(net)))
+    return grouped(np.stack([hidden[split.labels == digit].mean(axis=0) for digit in digits]))
 
 # %% ../nbs/39_digit_pad.ipynb #b967e5c1
 def contributions_to(
@@ -104,7 +113,7 @@ def doubt_limits(
         own = found[digits == digit]
         return round(float(np.quantile(own, share)), 3) if len(own) else 0.
     rows = np.quantile(_rows_with_ink(split.images), share / 10, method="nearest")
-    return dict(logits=[limit(digit) for digit in range(10)], rows=int(rows))
+    return dict(logits=[limit(digit) for digit in range(logits.shape[1])], rows=int(rows))
 
 def doubted(
     limits: dict,           # of `doubt_limits`
@@ -126,6 +135,7 @@ def _draw_still(net, groups: list, image):
     "The figure of `still`."
     import matplotlib.pyplot as plt
     logits = np.asarray(net(image[None]))[0]
+    names, count = classes_of(net), len(logits)
     winner, rival = logits.argsort()[[-1, -2]]
     colours = {winner: "#2b7bb9", rival: "#c46a00"}
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(7, 2.8), layout="constrained",
@@ -133,22 +143,24 @@ def _draw_still(net, groups: list, image):
     left.imshow(image.reshape(SIDE, SIDE), cmap="gray_r", vmin=0, vmax=1)
     left.set(title="an image", xticks=[], yticks=[])
     for shift, digit in ((-.2, winner), (.2, rival)):
-        middle.bar(np.arange(12) + shift, _group_sums(net, groups, image, digit), .4,
-                   color=colours[digit], label=f"logit of the {digit}")
-    middle.set(title="units of each digit add", xticks=range(12))
-    middle.set_xticklabels([*range(10), "–", "b"])
+        middle.bar(np.arange(count + 2) + shift, _group_sums(net, groups, image, digit), .4,
+                   color=colours[digit], label=f"logit of the {names[digit]}")
+    middle.set(title=f"units of each {noun(names)} add", xticks=range(count + 2))
+    middle.set_xticklabels([*names, "–", "b"], **aslant_below(names))
     middle.legend(fontsize=8, frameon=False)
-    right.barh(range(10), logits, color=[colours.get(digit, "0.6") for digit in range(10)])
-    right.set(title="logits", yticks=range(10), ylim=(9.6, -.6))
+    right.barh(range(count), logits, color=[colours.get(k, "0.6") for k in range(count)])
+    right.set(title="logits", ylim=(count - .4, -.6))
+    right.set_yticks(range(count), names)
     right.axvline(0, color="0.4", lw=.8)
     return fig
 
 def still(net, image: np.ndarray, groups: list) -> str:  # groups: of `unit_groups`
     "What the pad shows where its script may not run: one image, and what the network makes of it."
-    belief = probabilities(np.asarray(net(image[None])))[0]
-    return figure_html(_draw_still(net, groups, image), "A test image, what the units of each "
-                       "digit add to the two largest logits, and the logits of the ten digits: the "
-                       f"network reads a {belief.argmax()}, with probability {belief.max():.3f}.")
+    belief, names = probabilities(np.asarray(net(image[None])))[0], classes_of(net)
+    told = (f"A test image, what the units of each {noun(names)} add to the two largest logits, "
+            f"and the logits of the {in_words(len(names))} {nouns(names)}: the network reads "
+            f"{with_article(names[belief.argmax()])}, with probability {belief.max():.3f}.")
+    return figure_html(_draw_still(net, groups, image), told)
 
 # %% ../nbs/39_digit_pad.ipynb #604f3b27
 class DigitPad:
@@ -159,17 +171,18 @@ class DigitPad:
         samples: Split=None,  # to take test images from; `load_mnist().test` if not given
         ideals=None,          # (10, 784): an image a digit, shown beside what the network sees
     ):
-        self.net, self.samples = net, check_samples(samples or load_mnist().test)
+        count = len(classes_of(net))
+        self.net, self.samples = net, check_samples(samples or load_mnist().test, count)
         self.ideals = None if ideals is None else np.asarray(ideals)
-        if ideals is not None and self.ideals.shape != (10, 784):
-            raise ValueError(f"ideals of shape {self.ideals.shape}, not (10, 784)")
+        if ideals is not None and self.ideals.shape != (count, 784):
+            raise ValueError(f"ideals of shape {self.ideals.shape}, not ({count}, 784)")
 
-    def __repr__(self): return f"DigitPad of {'-'.join(map(str, (*self.net.w1.shape, 10)))}"
+    def __repr__(self): return f"DigitPad of {layers_of(self.net)}"
 
     def _repr_html_(self):
         net, split, groups = self.net, self.samples, unit_groups(self.net, self.samples)
         ideals = "" if self.ideals is None else packed_images(self.ideals)
         data = dict(ideals=ideals, pen=pen_width(split), units=groups, **pad_scales(net, split),
-                    doubt=doubt_limits(net, split))
+                    doubt=doubt_limits(net, split), **named(net))
         return widget("pad", data, still(net, first_image(split), groups), styles=["pad"],
                       scripts=["drawing", "photo"], shared=shared_by_sheets(net, split))

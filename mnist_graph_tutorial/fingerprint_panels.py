@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patheffects import withStroke
 from .checks import whole
+from .class_names import DIGITS, aslant_above, aslant_below, noun, nouns
 
 # %% ../nbs/34_fingerprint_panels.ipynb #ea143cbe
 ACTIVITY = plt.get_cmap("BuPu", 8)  # white at zero
@@ -32,29 +33,31 @@ def heat(
                      interpolation="nearest")
 
 # %% ../nbs/34_fingerprint_panels.ipynb #55e0ef54
-def _ends(groups):
+def _ends(groups, count: int):
     "Where the group of each digit ends, and that of dead units."
-    return np.bincount(groups, minlength=11).cumsum()
+    return np.bincount(groups, minlength=count + 1).cumsum()
 
 def name_groups(
     axis,
-    groups,        # (units,): the digit that each unit belongs to, rising; 10 for none
+    groups,        # (units,): the digit that each unit belongs to, rising; one more for none
     gap: float,    # least distance of two names, in units
     fontsize=14,
+    names=DIGITS,  # what the classes are called
 ):
     "Write each group's digit beside an axis of units."
-    ends = _ends(groups)
+    ends = _ends(groups, len(names))
     starts = np.r_[0, ends[:-1]]
     present = np.flatnonzero(ends > starts)
     places = (starts + ends)[present] / 2 - 0.5
     for k in range(1, len(places)): places[k] = max(places[k], places[k - 1] + gap)
-    names = ["none" if group == 10 else str(group) for group in present]
-    axis.set_ticks(places, names, fontsize=fontsize)
+    beside = [(*names, "none")[group] for group in present]
+    below = aslant_below(names) if axis.axis_name == "x" else {}
+    axis.set_ticks(places, beside, **dict(fontsize=fontsize) | below)
 
 # %% ../nbs/34_fingerprint_panels.ipynb #9b337817
-def _panel(ax, digit, block, top, ends):
+def _panel(ax, name, block, top, ends, style):
     picture = heat(ax, block.T, top)
-    ax.set_title(digit, fontsize=17, weight="bold")
+    ax.set_title(name, **dict(fontsize=17, weight="bold") | style)
     ax.set_xticks([])
     ax.spines[:].set_visible(False)
     for end in ends: ax.axhline(end - 0.5, color="#666", lw=0.6)
@@ -63,16 +66,17 @@ def _panel(ax, digit, block, top, ends):
 def draw_panels(
     blocks,        # ten arrays (columns, units)
     top: float,    # the activation that is darkest
-    groups=None,   # (units,): the digit that each unit belongs to, rising; 10 for none
+    groups=None,   # (units,): the digit that each unit belongs to, rising; one more for none
+    names=DIGITS,  # what the classes are called
 ):
     "Draw activations in a panel for each digit, units downwards; returns the figure."
-    units = blocks[0].shape[1]
-    ends = () if groups is None else _ends(groups)[:10]
-    fig, axes = plt.subplots(1, 10, sharey=True, figsize=(7, 7), layout="constrained")
-    pictures = [_panel(ax, k, block, top, ends) for k, (ax, block) in enumerate(zip(axes, blocks))]
+    units, count, style = blocks[0].shape[1], len(names), aslant_above(names)
+    ends = () if groups is None else _ends(groups, count)[:count]
+    fig, axes = plt.subplots(1, count, sharey=True, figsize=(7, 7), layout="constrained")
+    pictures = [_panel(*each, top, ends, style) for each in zip(axes, names, blocks)]
     axes[0].tick_params(labelsize=12)
-    if groups is not None: name_groups(axes[0].yaxis, groups, units / 28)
-    order = "as numbered" if groups is None else "by the digit they belong to"
+    if groups is not None: name_groups(axes[0].yaxis, groups, units / 28, names=names)
+    order = "as numbered" if groups is None else f"by the {noun(names)} they belong to"
     axes[0].set_ylabel(f"{units} hidden units, {order}", fontsize=14)
     bar = fig.colorbar(pictures[0], ax=axes, location="bottom", extend="max", aspect=45,
                        shrink=0.7, pad=0.02)
@@ -85,7 +89,8 @@ def draw_as_in_2018(
     blocks,  # ten arrays (images, units)
 ):
     "Draw fingerprints with the three slips of the post's figure; returns the figure."
-    fig, axes = plt.subplots(1, 9, sharey=True, figsize=(7, 3.6), layout="constrained")
+    count = len(blocks) - 1
+    fig, axes = plt.subplots(1, count, sharey=True, figsize=(7, 3.6), layout="constrained")
     for k, ax in enumerate(axes):
         ax.imshow(blocks[k].T, aspect="auto", interpolation="nearest")
         ax.set_title(k + 1)
@@ -94,36 +99,40 @@ def draw_as_in_2018(
     return fig
 
 # %% ../nbs/34_fingerprint_panels.ipynb #684ee63b
-def _stripe(ax, rows, top):
+def _stripe(ax, rows, top, names):
     "One unit's activations, ten blocks side by side with gaps between them."
     framed = np.pad(rows, ((0, 0), (0, 2)), constant_values=np.nan)
     heat(ax, framed.reshape(1, -1)[:, :-2], top)
     ax.spines[:].set_visible(False)
     width = framed.shape[1]
-    ax.set_xticks(np.arange(10) * width + (width - 3) / 2, range(10), fontsize=12)
+    places = np.arange(len(names)) * width + (width - 3) / 2
+    ax.set_xticks(places, names, **dict(fontsize=12) | aslant_below(names))
 
 def draw_units(
     weights,     # (k, 784)
     stripes,     # (k, 10, n): activations for n images of each digit
     names,       # k short texts
     top: float,  # the activation that is darkest
+    classes=DIGITS,  # what they are called
 ):
     "Draw what each of a few units sees beside how active it is for ten digits; returns the figure."
     reach, height = np.quantile(np.abs(weights), 0.995), 0.8 * len(weights) + 0.9  # inches
+    slanted, kind = bool(aslant_below(classes)), noun(classes)
+    height += 0.5 * slanted  # for the names below
     fig, axes = plt.subplots(len(weights), 2, figsize=(7, height), width_ratios=(1, 7),
                              squeeze=False)
-    fig.subplots_adjust(left=0.08, right=0.99, top=1 - 0.35 / height, bottom=0.55 / height,
-                        wspace=0.03, hspace=0.1)
+    fig.subplots_adjust(left=0.2 if slanted else 0.08, right=0.99, top=1 - 0.35 / height,
+                        bottom=(0.55 + 0.5 * slanted) / height, wspace=0.03, hspace=0.1)
     for (left, right), image, stripe, name in zip(axes, weights, stripes, names):
         left.imshow(image.reshape(28, 28), cmap="RdBu_r", vmin=-reach, vmax=reach)
         left.set(xticks=[], yticks=[])
         left.set_ylabel(name, fontsize=12, rotation=0, ha="right", va="center")
-        _stripe(right, stripe, top)
+        _stripe(right, stripe, top, classes)
         right.set_yticks([])
         if right is not axes[-1, 1]: right.set_xticklabels([])
     axes[0, 0].set_title("weights", fontsize=12)
-    axes[0, 1].set_title("activation for images of each digit", fontsize=12)
-    axes[-1, 1].set_xlabel("digit", fontsize=12)
+    axes[0, 1].set_title(f"activation for images of each {kind}", fontsize=12)
+    axes[-1, 1].set_xlabel(kind, fontsize=12)
     return fig
 
 # %% ../nbs/34_fingerprint_panels.ipynb #75f3f1af
@@ -152,34 +161,38 @@ def draw_births(
 def draw_means(
     means,   # (10, units), in the order of `groups`
     groups,  # (units,): the digit that each unit belongs to, rising
+    names=DIGITS,  # what the classes are called
 ):
     "Draw the mean activations as a table of colours; returns the figure."
     fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     bar = fig.colorbar(heat(ax, means, top_of(means)), extend="max", pad=0.02)
     bar.set_label("mean activation", fontsize=13)
-    for end in _ends(groups)[:9]: ax.axvline(end - 0.5, color="#666", lw=0.6)
-    name_groups(ax.xaxis, groups, len(groups) / 40)
-    ax.set_yticks(range(10), range(10), fontsize=13)
-    ax.set_xlabel(f"{len(groups)} live units, by the digit they belong to", fontsize=13)
-    ax.set_ylabel("digit", fontsize=13)
+    last = len(names) - 1
+    for end in _ends(groups, len(names))[:last]: ax.axvline(end - 0.5, color="#666", lw=0.6)
+    name_groups(ax.xaxis, groups, len(groups) / 40, names=names)
+    ax.set_yticks(range(len(names)), names, fontsize=13)
+    ax.set_xlabel(f"{len(groups)} live units, by the {noun(names)} they belong to", fontsize=13)
+    ax.set_ylabel(noun(names), fontsize=13)
     return fig
 
 # %% ../nbs/34_fingerprint_panels.ipynb #96a76a1a
 def draw_accuracy(
     readings: dict,  # name -> (n,): the digits read
     labels,          # (n,)
+    names=DIGITS,    # what the classes are called
 ):
     "Draw the share of each digit's images that three readings get right; returns the figure."
     fig, ax = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
     colours = "#777", "#0072b2", "#b34700"
     for (name, read), marker, colour in zip(readings.items(), "sDo", colours):
         hit = read == labels
-        shares = [100 * hit[labels == digit].mean() for digit in range(10)]
-        ax.plot(shares, range(10), marker, color=colour, ms=8, label=f"{name}\n{hit.mean():.1%}")
-    ax.set_yticks(range(10), range(10))
-    ax.set(ylim=(9.5, -0.5))
+        shares = [100 * hit[labels == digit].mean() for digit in range(len(names))]
+        ax.plot(shares, range(len(names)), marker, color=colour, ms=8,
+                label=f"{name}\n{hit.mean():.1%}")
+    ax.set_yticks(range(len(names)), names)
+    ax.set(ylim=(len(names) - 0.5, -0.5))
     ax.set_xlabel("% of test images read rightly", fontsize=13)
-    ax.set_ylabel("digit", fontsize=13)
+    ax.set_ylabel(noun(names), fontsize=13)
     ax.tick_params(labelsize=13)
     ax.grid(color="#ddd")
     ax.set_axisbelow(True)
@@ -196,19 +209,21 @@ def draw_alike(
     likeness,  # (10, 10): cosines
     mistakes,  # (10, 10): counts
     framed,    # (k, 2): pairs of digits
+    names=DIGITS,  # what the classes are called
 ):
     "Draw likeness and mistakes of pairs of digits in one square; returns the figure."
     fig, ax = plt.subplots(figsize=(6.2, 6.6), layout="constrained")
-    below, above = np.tri(10, k=-1, dtype=bool), ~np.tri(10, dtype=bool)
+    count, kinds = len(names), nouns(names)
+    below, above = np.tri(count, k=-1, dtype=bool), ~np.tri(count, dtype=bool)
     _triangle(ax, likeness, below, "PuBu", 1.5, lambda value: f"{value:.2f}".lstrip("0"))
-    _triangle(ax, mistakes, above, "OrRd", 1.6 * mistakes.max(), str)
+    _triangle(ax, mistakes, above, "OrRd", 1.6 * max(1, mistakes.max()), str)
     for i, j in [*framed, *np.flip(framed, axis=1)]:
         ax.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, lw=2.2))
-    ax.set_xticks(range(10), range(10), fontsize=14)
-    ax.set_yticks(range(10), range(10), fontsize=14)
-    ax.tick_params(length=0, top=True, labeltop=True)
+    ax.set_xticks(range(count), names, **dict(fontsize=14) | aslant_below(names))
+    ax.set_yticks(range(count), names, fontsize=14)
+    ax.tick_params(length=0, top=True, labeltop=not aslant_below(names))
     ax.spines[:].set_visible(False)
-    ax.set_title("mistakes between two digits", fontsize=14, loc="right", color="#a33c00")
+    ax.set_title(f"mistakes between two {kinds}", fontsize=14, loc="right", color="#a33c00")
     ax.set_xlabel("cosine of their mean fingerprints", fontsize=14, loc="left", color="#034e7b")
     return fig
 
@@ -239,15 +254,16 @@ def draw_map(
     labels,     # (n,): the digit at each place
     circled,    # (n,) bool
     title: str,
+    names=DIGITS,  # what the classes are called
 ):
     "Draw digits at their places, some of them circled; returns the figure."
     fig, ax = plt.subplots(figsize=(6.2, 5.8), layout="constrained")
-    for digit in range(10):
+    for digit in range(len(names)):
         ax.scatter(*places[labels == digit].T, s=24, marker=f"${digit}$", color=TEN[digit], lw=0)
     ax.scatter(*places[circled].T, s=75, facecolors="none", edgecolors="black", lw=1.4)
-    for digit in range(10):
-        ax.text(*np.median(places[labels == digit], axis=0), digit, fontsize=22, weight="bold",
-                ha="center", va="center",
+    for digit, name in enumerate(names):
+        ax.text(*np.median(places[labels == digit], axis=0), name, weight="bold",
+                fontsize=13 if aslant_below(names) else 22, ha="center", va="center",
                 path_effects=[withStroke(linewidth=4, foreground="white")])
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=14)

@@ -8,6 +8,7 @@ __all__ = ['ROWS', 'means_of', 'vectors_and_means', 'Fingerprints', 'fingerprint
 
 # %% ../nbs/04_fingerprints.ipynb #18d6a6ff
 from .device import compiled, medians, traces
+from .class_names import DIGITS
 from .data import load_mnist
 from .explore import explore, show
 from .pretrained import trained
@@ -23,9 +24,9 @@ from .fingerprint_panels import draw_panels, top_of
 from .mnist_net import MnistNet, Weights, hidden_layer, output_layer
 
 # %% ../nbs/04_fingerprints.ipynb #03dd3836
-def means_of(vectors, labels):  # (n, d), (n,) -> (10, d)
+def means_of(vectors, labels, count=10):  # (n, d), (n,) -> (10, d)
     "The mean vector of each digit."
-    members = tf.one_hot(labels, 10)
+    members = tf.one_hot(labels, count)
     totals = tf.matmul(members, vectors, transpose_a=True)
     return totals / tf.reduce_sum(members, axis=0)[:, None]
 
@@ -33,7 +34,7 @@ def means_of(vectors, labels):  # (n, d), (n,) -> (10, d)
 def vectors_and_means(weights, images, labels):  # -> (n, hidden), (10, hidden)
     "The activations for every image, and their mean for each digit."
     vectors = hidden_layer(weights, images)
-    return vectors, means_of(vectors, labels)
+    return vectors, means_of(vectors, labels, weights.b2.shape[0])
 
 # %% ../nbs/04_fingerprints.ipynb #e72af7e5
 class Fingerprints(NamedTuple):
@@ -41,6 +42,7 @@ class Fingerprints(NamedTuple):
     digits: list       # ten arrays (n_k, hidden), each in the order of the split
     means: np.ndarray  # (10, hidden): the mean of each
     weights: Weights   # of the network at that moment
+    classes: tuple = DIGITS  # what the digits are called
 
     def classify(self, images) -> np.ndarray:  # (n, 784) in [0, 1] -> (n,) int32
         "The digits of the nearest means; `ValueError` where these are no images."
@@ -60,7 +62,7 @@ class Fingerprints(NamedTuple):
         # the images of each digit, the surest first, averaged into 30 columns
         rows = [surest_first(v, k, self.weights) for k, v in enumerate(self.digits)]
         blocks = [columns(vectors)[:, order] for vectors in rows]
-        return draw_panels(blocks, top_of(means), groups)  # top_of: the darkest value
+        return draw_panels(blocks, top_of(means), groups, self.classes)  # top_of: the darkest
 
 # %% ../nbs/04_fingerprints.ipynb #83fbe522
 def _checked(images) -> np.ndarray:  # (n, 784) float32
@@ -75,16 +77,16 @@ def fingerprints(
     split: Split,  # images (n, 784) in [0, 1] and labels (n,)
 ) -> Fingerprints:
     "Fingerprints of a split; `ValueError` where it is no split or lacks a digit."
-    images, labels = check_split(split)
-    check_all_digits(labels)
+    images, labels = check_split(split, len(net.classes))
+    check_all_digits(labels, len(net.classes))
     vectors, means = vectors_and_means(net.weights, images, labels)
-    by_digit = [vectors.numpy()[labels == digit] for digit in range(10)]
-    return Fingerprints(by_digit, means.numpy(), net.weights)
+    by_digit = [vectors.numpy()[labels == digit] for digit in range(len(net.classes))]
+    return Fingerprints(by_digit, means.numpy(), net.weights, net.classes)
 
 # %% ../nbs/04_fingerprints.ipynb #54865844
 def belongs_to(means) -> np.ndarray:  # (10, hidden) -> (hidden,)
     "The digit that each unit belongs to; 10 for a unit that is never active."
-    return np.where(means.max(axis=0) > 0, means.argmax(axis=0), 10)
+    return np.where(means.max(axis=0) > 0, means.argmax(axis=0), len(means))
 
 def unit_order(means) -> np.ndarray:  # (10, hidden) -> (hidden,)
     "The units grouped by the digit they belong to, those that stand out most first."
@@ -94,14 +96,15 @@ def unit_order(means) -> np.ndarray:  # (10, hidden) -> (hidden,)
 
 def group_ends(means) -> np.ndarray:  # (10, hidden) -> (11,)
     "Where the group of each digit ends in that order; the last group belongs to none."
-    return np.bincount(belongs_to(means), minlength=11).cumsum()
+    return np.bincount(belongs_to(means), minlength=len(means) + 1).cumsum()
 
 # %% ../nbs/04_fingerprints.ipynb #56f4e71c
 def margins(logits, labels) -> np.ndarray:  # (n, 10), (n,) -> (n,)
     "How far the right digit's logit lies above the best of the others."
     # True at the right digit of each row
-    right = np.arange(10) == np.reshape(labels, (-1, 1))
-    return np.asarray(logits)[right] - np.where(right, -np.inf, logits).max(axis=1)
+    logits = np.asarray(logits)
+    right = np.arange(logits.shape[1]) == np.reshape(labels, (-1, 1))
+    return logits[right] - np.where(right, -np.inf, logits).max(axis=1)
 
 # %% ../nbs/04_fingerprints.ipynb #09abe75a
 def columns(vectors, n=30):  # (n_k, hidden) -> (at most n, hidden)
@@ -142,7 +145,7 @@ def contributions(
 def running_sums(weights, vector, order):  # (hidden,), (units,) -> (units + 1, 10)
     "From the biases to the logits, adding one unit after the other."
     parts = vector[order, None] * weights.w2.numpy()[order]
-    return weights.b2.numpy() + np.vstack([np.zeros(10), parts.cumsum(axis=0)])
+    return weights.b2.numpy() + np.vstack([np.zeros(parts.shape[1]), parts.cumsum(axis=0)])
 
 # %% ../nbs/04_fingerprints.ipynb #d638ed09
 def draw_decision(
@@ -157,4 +160,4 @@ def draw_decision(
     order = order[(prints.means.max(axis=0) + vector)[order] > 0]
     sums = running_sums(prints.weights, vector, order)
     return draw_reading(image, vector[order], prints.means[:, order],
-                        belongs_to(prints.means)[order], sums, rival)
+                        belongs_to(prints.means)[order], sums, rival, prints.classes)

@@ -12,6 +12,7 @@ import functools
 from typing import NamedTuple
 import numpy as np
 from .checks import not_negative, one_of, positive, whole
+from .class_names import DIGITS
 from .data import Split, check_all_digits, check_split
 from .device import compiled
 from .mnist_net import MnistNet, Weights, binary_cross_entropy
@@ -20,16 +21,17 @@ import tensorflow as tf
 # %% ../nbs/05_ideal_images.ipynb #7db3cefc
 def mean_images(
     split: Split,
+    count: int=10,  # of digits
 ) -> np.ndarray:  # (10, 784), in [0, 1]
     "The mean image of each digit; `ValueError` where a digit has no image."
-    images, labels = check_split(split)
-    check_all_digits(labels)
-    return np.stack([images[labels == digit].mean(axis=0) for digit in range(10)])
+    images, labels = check_split(split, count)
+    check_all_digits(labels, count)
+    return np.stack([images[labels == digit].mean(axis=0) for digit in range(count)])
 
 # %% ../nbs/05_ideal_images.ipynb #8deab6a4
 def post_objective(logits):   # (10, 10) -> (10,)
     "The loss of 2018, one number per image: row k is to be taken for digit k."
-    return binary_cross_entropy(logits, tf.eye(10))
+    return binary_cross_entropy(logits, tf.eye(logits.shape[1]))
 
 def logit_objective(logits):  # (10, 10) -> (10,)
     "Minus the logit of digit k for row k."
@@ -41,15 +43,16 @@ OBJECTIVES = {"post": post_objective, "logit": logit_objective}
 def first_images(
     start="uniform",  # "uniform", "zeros", or images (10, 784)
     seed: int=0,      # of a uniform start
+    count: int=10,    # of digits
 ) -> np.ndarray:      # (10, 784)
     "Where a search begins; `ValueError` unless it is uniform, zeros, or ten images."
     if isinstance(start, str):
         one_of(("uniform", "zeros"), start=start)
-        uniform = np.random.default_rng(seed).random((10, 784), np.float32)
+        uniform = np.random.default_rng(seed).random((count, 784), np.float32)
         return uniform * (start == "uniform")
     images = np.asarray(start, np.float32)
-    if images.shape != (10, 784):
-        raise ValueError(f"start has shape {images.shape}, not (10, 784)")
+    if images.shape != (count, 784):
+        raise ValueError(f"start has shape {images.shape}, not ({count}, 784)")
     if np.isfinite(images).all(): return images
     raise ValueError("start has pixels that are not finite numbers")
 
@@ -103,7 +106,7 @@ def score_images(
     means=None,             # (10, 784) mean images
 ) -> ImageScores:
     "How ten images look to the network, to a second one, and beside the mean images."
-    unknown = np.full(10, np.nan, np.float32)
+    unknown = np.full(len(images), np.nan, np.float32)
     believed = unknown if second is None else probability_of_digit(second, images)
     likeness = unknown if means is None else correlation(images, means)
     beyond = ((images < 0) | (images > 1)).mean(axis=1)
@@ -128,6 +131,7 @@ class IdealImages(NamedTuple):
     images: np.ndarray   # (10, 784)
     losses: np.ndarray   # (10,), penalties included
     scores: ImageScores
+    classes: tuple = DIGITS  # what the digits are called
 
 def ideal_images(
     net,                      # images (10, 784) -> logits (10, 10)
@@ -152,14 +156,16 @@ def ideal_images(
     strengths = tensor(l1), tensor(l2), tensor(tv) if tv else None
     bounds = (0, 1) if box else (-np.inf, np.inf)
     logits = net.weights if type(net) is MnistNet else net
-    first = tensor(first_images(start, seed))
+    outputs = net(tensor(np.zeros((1, 784)))).shape[1]
+    first = tensor(first_images(start, seed, outputs))
     images, losses = descend(logits, OBJECTIVES[objective], first, *strengths,
                              tensor(learning_rate), _whole_steps(steps),
                              *map(tensor, bounds))
     if not np.isfinite(losses).all():
         raise ValueError(f"the search diverged; take a rate below {learning_rate}")
     scores = score_images(net, images.numpy(), second=second, means=means)
-    return IdealImages(images.numpy(), losses.numpy(), scores)
+    classes = getattr(net, "classes", DIGITS)
+    return IdealImages(images.numpy(), losses.numpy(), scores, classes)
 
 def _whole_steps(steps) -> tf.Tensor:
     if float(steps).is_integer(): steps = int(steps)  # 3.0 will do

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 from .device import compiled
 from .checks import one_of, read_arrays, whole, write_arrays
+from .class_names import DIGITS
 from .data import Mnist, Split, check_split, load_mnist
 from .training import History, fit, read_weights
 import tensorflow as tf
@@ -42,7 +43,7 @@ def binary_cross_entropy(logits, targets): # (n, 10), (n, 10) -> (n,)
 
 def post_cross_entropy(logits, labels): # (n, 10), (n,) -> scalar
     "The loss of 2018: `binary_cross_entropy` with one-hot labels, mean over images."
-    return tf.reduce_mean(binary_cross_entropy(logits, tf.one_hot(labels, 10)))
+    return tf.reduce_mean(binary_cross_entropy(logits, tf.one_hot(labels, logits.shape[1])))
 
 def softmax_cross_entropy(logits, labels): # (n, 10), (n,) -> scalar
     "Minus the logarithm of the right digit's probability, averaged over images."
@@ -58,31 +59,33 @@ def slope(loss, logits, labels): # -> (n, 10)
     return tape.gradient(cost, logits)
 
 # %% ../nbs/03_mnist_net.ipynb #06faea9d
-def post_initial(hidden: int, rng: np.random.Generator) -> Weights:
+def post_initial(hidden: int, rng: np.random.Generator, outputs: int=10) -> Weights:
     "The start of 2018: standard deviation 0.03 for weights, 1 for biases."
     return Weights(rng.normal(0, 0.03, (784, hidden)), rng.normal(0, 1, hidden),
-                   rng.normal(0, 0.03, (hidden, 10)), rng.normal(0, 1, 10))
+                   rng.normal(0, 0.03, (hidden, outputs)), rng.normal(0, 1, outputs))
 
-def he_initial(hidden: int, rng: np.random.Generator) -> Weights:
+def he_initial(hidden: int, rng: np.random.Generator, outputs: int=10) -> Weights:
     "He's start: weights of variance 2 / inputs, biases zero."
     return Weights(rng.normal(0, (2 / 784) ** 0.5, (784, hidden)), np.zeros(hidden),
-                   rng.normal(0, (2 / hidden) ** 0.5, (hidden, 10)), np.zeros(10))
+                   rng.normal(0, (2 / hidden) ** 0.5, (hidden, outputs)), np.zeros(outputs))
 
 INITIALS = {"post": post_initial, "he": he_initial}
 
 # %% ../nbs/03_mnist_net.ipynb #36190de4
 class MnistNet(tf.Module):
-    "A network of one hidden layer: 784 inputs, `hidden` units, 10 logits."
+    "A network of one hidden layer: 784 inputs, `hidden` units, 10 logits, one for each digit."
     def __init__(
         self, *,
         hidden: int=300,      # units of the hidden layer
         seed: int=0,          # of the initial weights
         initial: str="post",  # "post", as in 2018, or "he"
+        classes=DIGITS,       # what the outputs are called, one for each
     ):
         super().__init__()
         whole(hidden=hidden)
         one_of(INITIALS, initial=initial)
-        start = INITIALS[initial](hidden, np.random.default_rng(seed))
+        self.classes = tuple(classes)
+        start = INITIALS[initial](hidden, np.random.default_rng(seed), len(self.classes))
         variables = (tf.Variable(w.astype(np.float32)) for w in start)
         self.w1, self.b1, self.w2, self.b2 = variables
 
@@ -109,17 +112,17 @@ class MnistNet(tf.Module):
         write_arrays(path, **arrays)
 
     @classmethod
-    def load(cls, path) -> "MnistNet":
-        "The network that `save` wrote; `ValueError` where a file holds none."
+    def load(cls, path, classes=DIGITS) -> "MnistNet":
+        "The network that `save` wrote; `ValueError` where a file holds none of such outputs."
         arrays = read_arrays(path)
-        hidden = max(1, np.size(arrays.get("b1", 0)))
-        shapes = Weights((784, hidden), (hidden,), (hidden, 10), (10,))
-        return cls.of(read_weights(arrays, shapes, path))
+        hidden, outputs = max(1, np.size(arrays.get("b1", 0))), len(classes)
+        shapes = Weights((784, hidden), (hidden,), (hidden, outputs), (outputs,))
+        return cls.of(read_weights(arrays, shapes, path), classes)
 
     @classmethod
-    def of(cls, weights: Weights) -> "MnistNet":
+    def of(cls, weights: Weights, classes=DIGITS) -> "MnistNet":
         "A network with the given weights."
-        net = cls(hidden=weights.b1.shape[0])
+        net = cls(hidden=weights.b1.shape[0], classes=classes)
         net.assign(weights)
         return net
 
@@ -175,7 +178,7 @@ def evaluate(
     loss=post_cross_entropy,
 ) -> Scores:
     "Loss and accuracy of a network on a split; `ValueError` for bad images or labels."
-    images, labels = map(tf.constant, check_split(split))
+    images, labels = map(tf.constant, check_split(split, len(net.classes)))
     return Scores(*map(float, scores(net.weights, images, labels, loss)))
 
 # %% ../nbs/03_mnist_net.ipynb #e196e56d
@@ -203,9 +206,10 @@ def confusion(
     split: Split,
 ) -> np.ndarray:  # (10, 10) counts: the right digit down, the network's answer across
     "How often each digit was taken for which."
-    images, labels = check_split(split)
+    outputs = len(net.classes)
+    images, labels = check_split(split, outputs)
     answers = np.argmax(net(tf.constant(images)), axis=1)
-    return confusion_matrix(labels, answers, labels=range(10))
+    return confusion_matrix(labels, answers, labels=range(outputs))
 
 # %% ../nbs/03_mnist_net.ipynb #1e3c5a0c
 def activity(

@@ -7,12 +7,13 @@ __all__ = ['nudged', 'Dream']
 
 # %% ../nbs/60_page_dream.ipynb #e507f2b6
 import numpy as np
+from .class_names import noun, with_article
 from .contact_sheets import sheet
 from .data import Split
 from .digit_pad import (
     check_samples, first_image, pen_width, probabilities, shared_by_sheets)
 from .explore import figure_html
-from .page_engine import packed_net, widget
+from .page_engine import classes_of, layers_of, named, packed_net, widget
 
 # %% ../nbs/60_page_dream.ipynb #557885c0
 def nudged(
@@ -31,17 +32,26 @@ def nudged(
     return image, most
 
 # %% ../nbs/60_page_dream.ipynb #18ead597
-def _still(net, second, start: np.ndarray) -> str:
+def _from_to(names) -> tuple:  # numbers of two classes
+    "A 4 becomes a 9; with fewer classes, the first the last."
+    return (4, 9) if len(names) > 9 else (0, len(names) - 1)
+
+def _still(net, second, split: Split) -> str:
     "What the figure shows where its script may not run: a 4 on its way to a 9."
-    image, steps = nudged(net, start, 9)
-    beliefs = [probabilities(np.asarray(each(image[None])))[0, 9] for each in (net, second)]
+    names = classes_of(net)
+    begin, wanted = _from_to(names)
+    name, its_end = names[begin], with_article(names[wanted])
+    start = first_image(split, begin)
+    image, steps = nudged(net, start, wanted)
+    beliefs = [probabilities(np.asarray(each(image[None])))[0, wanted] for each in (net, second)]
     below = ["a test image", f"after {steps} steps", "the change"]
-    figure = sheet([("from a 4 to a 9", np.stack([start, image, image - start]), below)],
-                   columns=3, scale=5)
-    return figure_html(figure, f"A handwritten 4; the same after {steps} steps towards a 9, which "
-                       "looks like the 4 with specks; and the specks alone.",
-                       f"After these steps this network gives a 9 {beliefs[0]:.0%}, the second "
-                       f"{beliefs[1]:.0%}.")
+    title, written = f"from {with_article(name)} to {its_end}", noun(names) == "digit"
+    figure = sheet([(title, np.stack([start, image, image - start]), below)], columns=3, scale=5)
+    first = f"A handwritten {name}" if written else f"The image of {with_article(name)}"
+    return figure_html(figure, f"{first}; the same after {steps} steps towards {its_end}, which "
+                       f"looks like the {name} with specks; and the specks alone.",
+                       f"After these steps this network gives {its_end} {beliefs[0]:.0%}, the "
+                       f"second {beliefs[1]:.0%}.")
 
 # %% ../nbs/60_page_dream.ipynb #c123144e
 class Dream:
@@ -52,13 +62,14 @@ class Dream:
         second,          # another network, which is asked what it reads in the image
         samples: Split,  # to take test images from
     ):
-        self.net, self.second, self.samples = net, second, check_samples(samples)
+        self.net, self.second = net, second
+        self.samples = check_samples(samples, len(classes_of(net)))
 
-    def __repr__(self): return f"Dream of {'-'.join(map(str, (*self.net.w1.shape, 10)))}"
+    def __repr__(self): return f"Dream of {layers_of(self.net)}"
 
     def _repr_html_(self):
         net, second, split = self.net, self.second, self.samples
         shared = shared_by_sheets(net, split) | dict(second=packed_net(second))
-        return widget("dream", dict(pen=pen_width(split)),
-                      _still(net, second, first_image(split, 4)),
+        return widget("dream", dict(pen=pen_width(split), **named(net)),
+                      _still(net, second, split),
                       scripts=["drawing"], styles=["dream"], shared=shared)

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['NumpyNet', 'quantise', 'packed', 'packed_images', 'packed_layer', 'grey_levels', 'packed_levels', 'widget',
-           'packed_net']
+           'classes_of', 'layers_of', 'named', 'packed_net']
 
 # %% ../nbs/37_page_engine.ipynb #80899e8d
 import base64, zlib
 import numpy as np
 from .checks import whole
+from .class_names import DIGITS
 from .explore import interactive
 
 # %% ../nbs/37_page_engine.ipynb #cfa170ad
@@ -19,10 +20,11 @@ class NumpyNet:
         self,
         seed: int=0,    # of the weights
         units: int=20,  # of the hidden layer
+        classes=DIGITS,  # what the outputs are called
     ):
-        rng = np.random.default_rng(seed)
+        rng, self.classes, outputs = np.random.default_rng(seed), tuple(classes), len(classes)
         self.w1, self.b1 = rng.normal(0, .05, (784, units)), rng.normal(0, .5, units)
-        self.w2, self.b2 = rng.normal(0, .3, (units, 10)), np.zeros(10)
+        self.w2, self.b2 = rng.normal(0, .3, (units, outputs)), np.zeros(outputs)
 
     def hidden(self, images):    # (n, 784) -> (n, units)
         "The activations of the hidden units."
@@ -89,6 +91,19 @@ def widget(
 ) -> str:              # HTML
     "A figure that computes in the page."
     return interactive(name, data, still, scripts=["engine", *scripts], **others)
+
+def classes_of(net) -> tuple:
+    "What the outputs of a network are called: the digits, where it does not say."
+    return getattr(net, "classes", DIGITS)
+
+def layers_of(net) -> str:
+    "784-300-10, or what it is."
+    return "-".join(map(str, (*net.w1.shape, len(classes_of(net)))))
+
+def named(net) -> dict:  # to be added to the data of a figure
+    "The names of a network's outputs; the scripts know those of the digits themselves."
+    classes = classes_of(net)
+    return {} if classes == DIGITS else dict(classes=list(classes))
 
 def packed_net(net) -> list:  # of two layers
     "A network as `netOf` of the script unpacks it: `shared=dict(net=packed_net(net))`."

@@ -7,33 +7,36 @@ __all__ = ['OwnFingerprint']
 
 # %% ../nbs/63_page_fingerprint.ipynb #e704839d
 import numpy as np
+from .class_names import in_words, nouns, with_article
 from .data import Split, load_mnist
 from .decision_figure import draw_reading
 from .digit_pad import (
     check_samples, first_image, grouped, pad_scales, pen_width, shared_by_sheets)
 from .explore import figure_html
 from .fingerprint_panels import top_of
-from .page_engine import packed, widget
+from .page_engine import classes_of, named, packed, widget
 
 # %% ../nbs/63_page_fingerprint.ipynb #3521a80e
 def _parts(net, image, order) -> tuple:  # (hidden,), (hidden + 1, 10), both in this order
     "The fingerprint of an image, and its running sums."
     vector = np.asarray(net.hidden(image[None]))[0, order]
     added = vector[:, None] * np.asarray(net.w2)[order]
-    return vector, np.asarray(net.b2) + np.vstack([np.zeros(10), added.cumsum(axis=0)])
+    return vector, np.asarray(net.b2) + np.vstack([np.zeros(added.shape[1]), added.cumsum(axis=0)])
 
 def _still(net, means, image) -> str:
     "The figure of one image, with its alternative text."
-    groups = grouped(means)
+    groups, names = grouped(means), classes_of(net)
     order = np.concatenate(groups).astype(int)
-    owners = np.repeat(np.arange(11), [len(units) for units in groups])
+    owners = np.repeat(np.arange(len(groups)), [len(units) for units in groups])
     vector, sums = _parts(net, image, order)
     near = np.linalg.norm(means[:, order] - vector, axis=1).argmin()
-    return figure_html(draw_reading(image, vector, means[:, order], owners, sums),
-                       "A test image and its fingerprint, under it the mean fingerprints of the "
-                       "ten digits with the distance of each, and the running sums of the ten "
-                       f"logits: the network reads a {sums[-1].argmax()}, and the nearest mean "
-                       f"fingerprint is that of the {near}.")
+    count, kinds = in_words(len(names)), nouns(names)
+    told = (f"A test image and its fingerprint, under it the mean fingerprints of the {count} "
+            f"{kinds} with the distance of each, and the running sums of the {count} logits: the "
+            f"network reads {with_article(names[sums[-1].argmax()])}, and the nearest mean "
+            f"fingerprint is that of the {names[near]}.")
+    figure = draw_reading(image, vector, means[:, order], owners, sums, names=names)
+    return figure_html(figure, told)
 
 # %% ../nbs/63_page_fingerprint.ipynb #74a128fe
 class OwnFingerprint:
@@ -44,9 +47,9 @@ class OwnFingerprint:
         means,                # (10, hidden): the mean activations for each digit
         samples: Split=None,  # to take test images from; `load_mnist().test` if not given
     ):
-        self.net, self.samples = net, check_samples(samples or load_mnist().test)
+        wanted = len(classes_of(net)), net.w1.shape[1]
+        self.net, self.samples = net, check_samples(samples or load_mnist().test, wanted[0])
         self.means = np.asarray(means, np.float32)
-        wanted = 10, net.w1.shape[1]
         if self.means.shape != wanted:
             raise ValueError(f"means of shape {self.means.shape}, not {wanted}")
 
@@ -55,7 +58,7 @@ class OwnFingerprint:
     def _repr_html_(self):
         net, split, means = self.net, self.samples, self.means
         data = dict(means=packed(means.astype("<f4")), groups=grouped(means), pen=pen_width(split),
-                    top=top_of(means), reach=pad_scales(net, split)["reach"])
+                    top=top_of(means), reach=pad_scales(net, split)["reach"], **named(net))
         return widget("fingerprint", data, _still(net, means, first_image(split)),
                       scripts=["drawing", "lines"], styles=["easel", "lines", "fingerprint"],
                       shared=shared_by_sheets(net, split))

@@ -8,11 +8,12 @@ __all__ = ['MovedDigit']
 # %% ../nbs/66_page_shift.ipynb #b52b0654
 import matplotlib.pyplot as plt
 import numpy as np
+from .class_names import in_words, with_article
 from .data import Split, load_mnist
 from .digit_pad import (
     SIDE, check_samples, first_image, pen_width, shared_by_sheets)
 from .explore import figure_html
-from .page_engine import widget
+from .page_engine import classes_of, layers_of, named, widget
 
 # %% ../nbs/66_page_shift.ipynb #291608bd
 _SHIFTS = range(-8, 9)
@@ -22,17 +23,17 @@ def _shifted(image, columns: int) -> np.ndarray:  # (784,): what leaves the pict
     room = np.pad(image.reshape(SIDE, SIDE), ((0, 0), (8, 8)))
     return room[:, 8 - columns:8 - columns + SIDE].ravel()
 
-def _draw_still(image, logits, usual: int):  # logits: (shifts, 10)
+def _draw_still(image, logits, usual: int, names):  # logits: (shifts, 10)
     "The figure of `_still`."
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(7, 2.5), layout="constrained",
                                               width_ratios=(3, 3, 6))
     for ax, columns in ((left, 0), (middle, 4)):
         ax.imshow(_shifted(image, columns).reshape(SIDE, SIDE), cmap="gray_r", vmin=0, vmax=1)
         ax.set(title=f"moved by {columns}", xticks=[], yticks=[])
-    for digit in range(10):
+    for digit in range(len(names)):
         own = digit == usual
         right.plot(_SHIFTS, logits[:, digit], color="#2b7bb9" if own else "0.7", lw=3 if own else 1)
-    right.set(title=f"logits, the {usual} in blue", xlabel="pixels to the right")
+    right.set(title=f"logits, the {names[usual]} in blue", xlabel="pixels to the right")
     return fig
 
 def _still(net, image) -> str:
@@ -40,10 +41,12 @@ def _still(net, image) -> str:
     logits = np.asarray(net(np.stack([_shifted(image, columns) for columns in _SHIFTS])))
     usual = logits[8].argmax()
     same = [columns for columns, row in zip(_SHIFTS, logits) if row.argmax() == usual]
-    return figure_html(_draw_still(image, logits, usual), "A test image, in place and four pixels "
-                       "to the right, and its ten logits against the shift: the network reads a "
-                       f"{usual} in place, and at {len(same)} of 17 shifts from eight pixels to "
-                       "the left to eight to the right.")
+    names = classes_of(net)
+    told = ("A test image, in place and four pixels to the right, and its "
+            f"{in_words(len(names))} logits against the shift: the network reads "
+            f"{with_article(names[usual])} in place, and at {len(same)} of 17 shifts from eight "
+            "pixels to the left to eight to the right.")
+    return figure_html(_draw_still(image, logits, usual, names), told)
 
 # %% ../nbs/66_page_shift.ipynb #72b070f5
 class MovedDigit:
@@ -53,12 +56,14 @@ class MovedDigit:
         net,                  # trained: an `MnistNet`, or what has its weights, `hidden` and call
         samples: Split=None,  # to take test images from; `load_mnist().test` if not given
     ):
-        self.net, self.samples = net, check_samples(samples or load_mnist().test)
+        count = len(classes_of(net))
+        self.net, self.samples = net, check_samples(samples or load_mnist().test, count)
 
-    def __repr__(self): return f"MovedDigit of {'-'.join(map(str, (*self.net.w1.shape, 10)))}"
+    def __repr__(self): return f"MovedDigit of {layers_of(self.net)}"
 
     def _repr_html_(self):
         net, split = self.net, self.samples
-        return widget("shift", dict(pen=pen_width(split)), _still(net, first_image(split)),
+        given, still = dict(pen=pen_width(split), **named(net)), _still(net, first_image(split))
+        return widget("shift", given, still,
                       scripts=["drawing", "lines"], styles=["easel", "lines", "shift"],
                       shared=shared_by_sheets(net, split))

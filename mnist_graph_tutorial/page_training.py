@@ -11,7 +11,7 @@ import numpy as np
 from .data import Mnist, Split, check_split, load_mnist
 from .digit_pad import pen_width, probabilities
 from .explore import figure_html
-from .page_engine import grey_levels, packed_levels, widget
+from .page_engine import grey_levels, named, packed_levels, widget
 
 # %% ../nbs/61_page_training.ipynb #cda315fd
 TRAINED, HELD_OUT, LEVELS = 3_000, 500, 8  # images, images, levels of grey
@@ -28,7 +28,7 @@ def _step(weights: list, x, labels):
     "One step of gradient descent, in place."
     w1, b1, w2, b2 = weights
     hidden = np.maximum(x @ w1 + b1, 0)
-    slope = (probabilities(hidden @ w2 + b2) - np.eye(10)[labels]) / len(x)
+    slope = (probabilities(hidden @ w2 + b2) - np.eye(len(b2))[labels]) / len(x)
     back = slope @ w2.T * (hidden > 0)
     for part, gradient in zip(weights, (x.T @ back, back.sum(0), hidden.T @ slope, slope.sum(0))):
         part -= RATE * gradient
@@ -38,12 +38,12 @@ def _accuracy(weights: list, split: Split) -> float:
     logits = np.maximum(split.images @ w1 + b1, 0) @ w2 + b2
     return float(np.mean(logits.argmax(axis=1) == split.labels))
 
-def _five_epochs(train: Split, held: Split) -> tuple[list, list]:
+def _five_epochs(train: Split, held: Split, outputs: int=10) -> tuple[list, list]:
     "Weights, and the accuracy on held-out images before the first epoch and after each."
     rng = np.random.default_rng(0)
-    spreads = (784, UNITS, (2 / 784) ** .5), (UNITS, 10, (2 / UNITS) ** .5)
+    spreads = (784, UNITS, (2 / 784) ** .5), (UNITS, outputs, (2 / UNITS) ** .5)
     (w1, w2) = (rng.normal(0, spread, (rows, columns)) for rows, columns, spread in spreads)
-    weights = [w1, np.zeros(UNITS), w2, np.zeros(10)]
+    weights = [w1, np.zeros(UNITS), w2, np.zeros(outputs)]
     accuracies = [_accuracy(weights, held)]
     for _ in range(EPOCHS):
         order = rng.permutation(len(train.labels))
@@ -74,6 +74,7 @@ class TrainHere:
         data: Mnist=None,  # its `train` and `validation` are used; `load_mnist()` if not given
     ):
         data = data or load_mnist()
+        self.classes = data.classes
         self.train = _in_levels(check_split(data.train), TRAINED)
         self.held = _in_levels(check_split(data.validation), HELD_OUT)
         if len(self.train.labels) < 200:
@@ -83,11 +84,12 @@ class TrainHere:
         return f"TrainHere on {len(self.train.labels):,} images, {len(self.held.labels)} held out"
 
     def _repr_html_(self):
-        weights, accuracies = _five_epochs(self.train, self.held)
+        weights, accuracies = _five_epochs(self.train, self.held, len(self.classes))
         still = figure_html(_draw_still(weights, accuracies), "A network in training: its accuracy "
                             f"on held-out images rises from {accuracies[0]:.0%} to "
                             f"{accuracies[-1]:.0%} in five epochs, and strokes appear in the "
                             "weights of ten hidden units, drawn as pictures.")
         images = {name: packed_levels(*getattr(self, name), LEVELS) for name in ("train", "held")}
-        return widget("train", dict(pen=pen_width(self.train)), still, scripts=["drawing"],
+        given = dict(pen=pen_width(self.train), **named(self))
+        return widget("train", given, still, scripts=["drawing"],
                       styles=["train"], shared=dict(images=images))

@@ -22,8 +22,9 @@ def trained(
 ) -> MnistNet:
     "The network of chapter 3: trained when first asked for, read from the cache after that."
     path = kept_at(data, seed=seed, epochs=epochs)
-    try: return MnistNet.load(path)
-    except (OSError, ValueError): net = MnistNet(seed=seed)  # not there yet, or damaged
+    try: return MnistNet.load(path, data.classes)
+    except (OSError, ValueError): pass                       # not there yet, or damaged
+    net = MnistNet(seed=seed, classes=data.classes)
     train(net, data, epochs=epochs, seed=seed)
     with contextlib.suppress(OSError): net.save(path)        # a full disk is no reason to fail
     return net

@@ -58,7 +58,8 @@ def train_in_session(
     loss=post_cross_entropy,
 ) -> History:
     "The same as `train`, through a session; `ValueError` for what cannot be trained."
-    training, test = check_training(data, epochs, batch_size, learning_rate)
+    outputs = len(net.classes)
+    training, test = check_training(data, epochs, batch_size, learning_rate, outputs)
     g, rows, count = session_graph(net, learning_rate, loss), [], len(training.labels)
     full = count // batch_size * batch_size
     with contextlib.closing(v1.Session(graph=g.graph)) as session:
@@ -74,7 +75,7 @@ def train_in_session(
 def session_search(weights, rows: int, l2: float, learning_rate: float) -> tuple:
     "The post's graph: the image is the variable; its start, the weights and the labels are fed."
     first = v1.placeholder(tf.float32, [1, 784])
-    labels = v1.placeholder(tf.float32, [rows, 10])
+    labels = v1.placeholder(tf.float32, [rows, len(weights[-1])])
     fed = [v1.placeholder(tf.float32, w.shape) for w in weights]
     x = v1.Variable(first)
     misfit = tf.reduce_mean(binary_cross_entropy(output_layer(Weights(*fed), x), labels))
@@ -86,7 +87,7 @@ def session_search(weights, rows: int, l2: float, learning_rate: float) -> tuple
 def ideal_images_in_session(
     net: MnistNet,
     *,
-    digits=range(10),
+    digits=None,              # all that it knows, if not given
     rows: int=1_000,          # of labels, all the same
     l2: float=0.25,
     steps: int=1_000,
@@ -102,9 +103,10 @@ def ideal_images_in_session(
     found = []
     with tf.Graph().as_default(), v1.Session() as session:
         first, labels, fed, x, loss, step = session_search(weights, rows, l2, learning_rate)
-        for digit in digits:
+        for digit in range(len(net.classes)) if digits is None else digits:
             session.run(x.initializer, {first: starts[digit:digit + 1]})
-            feed = {labels: one_hot(np.full(rows, digit)), **dict(zip(fed, weights))}
+            targets = one_hot(np.full(rows, digit), len(net.classes))
+            feed = {labels: targets, **dict(zip(fed, weights))}
             for _ in range(steps): session.run([step, loss], feed)
             found.append(session.run(x)[0])
     if np.isfinite(found).all(): return np.stack(found)

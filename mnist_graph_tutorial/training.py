@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 import numpy as np
 from .checks import digest, positive, read_arrays, whole, write_arrays
+from .class_names import DIGITS
 from .data import Mnist, Split, check_split
 from .device import on_device  # before TensorFlow, which reads what it sets
 from .explore import Progress
@@ -29,7 +30,10 @@ def shuffled(n: int, seed: int, epoch: int) -> np.ndarray: # (n,) int32
     return np.random.default_rng([seed, epoch]).permutation(n).astype(np.int32)
 
 # %% ../nbs/31_training.ipynb #310fbadd
-def check_training(data: Mnist, epochs, batch_size, learning_rate) -> tuple[Split, Split]:
+def check_training(
+    data: Mnist, epochs, batch_size, learning_rate,
+    count: int=10,  # outputs of the network
+) -> tuple[Split, Split]:
     "The training and the test split; `ValueError` in one line for what cannot be trained."
     whole(epochs=epochs, batch_size=batch_size)
     positive(learning_rate=learning_rate)
@@ -37,7 +41,7 @@ def check_training(data: Mnist, epochs, batch_size, learning_rate) -> tuple[Spli
     if batch_size > available:
         raise ValueError(f"batch_size is {batch_size:,}, but there are only {available:,} "
                          "training images")
-    return check_split(data.train), check_split(data.test)
+    return check_split(data.train, count), check_split(data.test, count)
 
 # %% ../nbs/31_training.ipynb #f424a3cf
 def _settings_in_words(weights, training: Split, batch_size, learning_rate, seed, loss) -> str:
@@ -158,7 +162,8 @@ def fit(
     gradients: Callable=None,  # for a strategy: (weights, images, labels, loss) -> cost, gradients
 ) -> History:
     "Train by gradient descent; `ValueError` for what cannot be trained, before anything changes."
-    training, test = check_training(data, epochs, batch_size, learning_rate)
+    outputs = len(getattr(net, "classes", DIGITS))
+    training, test = check_training(data, epochs, batch_size, learning_rate, outputs)
     if strategy: _check_strategy(strategy, batch_size)
     weights, rows, trail = net.weights, [], []
     same = (weights, training, batch_size, learning_rate, seed, loss)

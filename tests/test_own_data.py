@@ -1,16 +1,16 @@
 """Data of the reader's own: every form they come in, and one clear line for what will not do."""
-import gzip, hashlib, http.client, io, os, re, socket, ssl, subprocess, sys, tracemalloc, urllib.error, zipfile
+import gzip, hashlib, http.client, io, json, os, re, socket, ssl, subprocess, sys, tracemalloc, urllib.error, zipfile
 from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from mnist_graph_tutorial import data
+from mnist_graph_tutorial import book, data
 from mnist_graph_tutorial.book import settle_data
 from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import DIGESTS, Mnist, Split, check_source, check_split, load_mnist
 from mnist_graph_tutorial.execution import environment, execute
 from mnist_graph_tutorial.manuscript import project
-from mnist_graph_tutorial.own_data import name_of
+from mnist_graph_tutorial.own_data import ImageFiles, name_of
 
 MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
 
@@ -448,7 +448,9 @@ def test_a_named_class_needs_images(tmp_path):
 def test_labels_without_names_may_have_gaps(tmp_path):
     images, labels = shapes(200, 3)
     loaded = load_mnist(write_npz(tmp_path / "own.npz", (images, labels * 3)))
-    assert set(loaded.test.labels) == {0, 3, 6} and loaded.classes == tuple("0123456")
+    assert set(loaded.test.labels) == {0, 1, 2} and loaded.classes == tuple("036")  # closed up, each under its own name
+    shown = np.stack([loaded.test.images[loaded.test.labels == k].mean(axis=0) for k in range(3)])
+    assert np.abs(shown - np.stack([as_floats(images[labels == k]).mean(axis=0) for k in range(3)])).max() < .25
 
 def test_those_who_build_one_need_no_names():
     part = Split(np.zeros((1, 784), np.float32), np.zeros(1, np.int32))
@@ -464,8 +466,8 @@ def test_unbalanced_classes(tmp_path):
     images, labels = shapes(400, 10)
     kept = np.concatenate([np.flatnonzero(labels == 7)[:8], np.flatnonzero(labels != 7)])
     loaded = load_mnist(write_npz(tmp_path / "own.npz", (images[kept], labels[kept])))
-    assert sum((split.labels == 7).sum() for split in loaded[:3]) == 8 and (loaded.test.labels == 7).sum() == 2
-    refused(write_npz(tmp_path / "own.npz", (images[kept[2:]], labels[kept[2:]])), r"of 7 \(4 and 2\)", ValueError)
+    assert sum((split.labels == 7).sum() for split in loaded[:3]) == 8 and (loaded.test.labels == 7).sum() == 3
+    refused(write_npz(tmp_path / "own.npz", (images[kept[2:]], labels[kept[2:]])), r"of 7 \(3 and 3\)", ValueError)
 
 def test_two_classes_are_refused(tmp_path):
     refused(write_npz(tmp_path / "own.npz", shapes(200, 2)), "2 classes; 3 to 10 would do", ValueError)
@@ -584,23 +586,49 @@ def run_book(monkeypatch, tmp_path, *only):
     return main(["run", "--data", str(tmp_path / "turned"), "--out", str(tmp_path / "out"), "--device", "cpu", "--only", *only])
 
 def turned_digits():
-    "The embedded digits, turned by a quarter: enough of them, and not what the text is about."
-    digits = data.load_mnist("digits", validation=0)
-    def turned(split): return np.rot90(255 * split.images.reshape(-1, 28, 28), axes=(1, 2)).astype(np.uint8), split.labels.astype(np.uint8)
-    return turned(digits.train), turned(digits.test)
+    "Three of the embedded digits, turned by a quarter, a few times each and a little moved: not what the text is about."
+    digits, rng = data.load_mnist("digits", validation=0), np.random.default_rng(0)
+    def turned(split, count):
+        kept = np.resize(np.flatnonzero(np.isin(split.labels, (0, 1, 8))), count)
+        images = np.rot90(255 * split.images[kept].reshape(-1, 28, 28), axes=(1, 2)).astype(np.uint8)
+        moved = [np.roll(image, rng.integers(-2, 3, 2), (0, 1)) for image in images]
+        return np.stack(moved), np.searchsorted((0, 1, 8), split.labels[kept]).astype(np.uint8)
+    return turned(digits.train, 1_500), turned(digits.test, 320)
 
 def test_the_book_runs_on_them_and_judges_nothing(tmp_path, monkeypatch, capsys):
     write_idx(tmp_path / "turned", *turned_digits())
+    (tmp_path / "turned" / "labels.txt").write_text("\n".join(PETS))
     assert run_book(monkeypatch, tmp_path, "fingerprint_panels", "fingerprints") == 0
-    assert "data    turned" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "data    turned" in said and said.count("images to train on") == 1
     told = re.findall(r"Not so for these data: \w+", (tmp_path / "out/04_fingerprints.ipynb").read_text())
     assert 0 < len(told) < 15
+    cells = json.loads((tmp_path / "out/04_fingerprints.ipynb").read_text())["cells"]
+    assert "These pages were run on turned." in "".join(cells[1]["source"])
+    shown = json.dumps([cell.get("outputs") for cell in cells], ensure_ascii=False)
+    for text in ("Three panels, one per class", "A cat, rightly read as cat", "the eel has a mean of", r'\"classes\":[\"cat\",\"dog\",\"eel\"]'):
+        assert text in shown, text
 
-@pytest.mark.parametrize("classes, trained, tested, told", [
-    (7, 2_000, 500, "7 classes; the book's figures need 10"), (10, 900, 500, "810 images to train on; the book's figures need 1300"),
-    (10, 2_000, 200, "200 to test; the book's figures need 300")])
-def test_what_is_too_little_for_the_book_is_refused_before_it_runs(tmp_path, monkeypatch, capsys, classes, trained, tested, told):
-    write_idx(tmp_path / "turned", shapes(trained, classes), shapes(tested, classes, seed=1))
+def rare(classes, images, labels, left):
+    "The same with only so many images of the last class."
+    kept = np.concatenate([np.flatnonzero(labels < classes - 1), np.flatnonzero(labels == classes - 1)[:left]])
+    return images[kept], labels[kept]
+
+@pytest.mark.parametrize("trained, tested, left, told", [
+    (900, 500, 99, "810 images to train on; the book's figures need 1300"), (2_000, 200, 99, "200 to test; the book's figures need 300"),
+    (2_000, 600, 19, "19 to test of eel; the book's figures need 20")], ids=["train", "test", "rarest"])
+def test_what_is_too_little_for_the_book_is_refused_before_it_runs(tmp_path, monkeypatch, capsys, trained, tested, left, told):
+    write_idx(tmp_path / "turned", shapes(trained, 3), rare(3, *shapes(tested, 3, seed=1), left) if left < 99 else shapes(tested, 3, seed=1))
+    (tmp_path / "turned" / "labels.txt").write_text("\n".join(PETS))
     assert run_book(monkeypatch, tmp_path, "device") != 0
     assert f"turned has {told}. mnist-graph-tutorial train --data takes fewer" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+def test_a_page_run_on_named_classes_says_which():
+    files = ImageFiles([shapes(2_000, 3), shapes(300, 3)], tuple(PETS), Path("pets"), [])
+    assert "in three classes: 0 cat, 1 dog, 2 eel. The text" in book._fit_and_notice(files, "pets")
+    assert "in three classes. The text" in book._fit_and_notice(files._replace(classes=("0", "1", "2")), "pets")
+
+def test_what_a_claim_is_of_which_images():
+    part = Split(np.zeros((1, 784), np.float32), np.zeros(1, np.int32))
+    assert [Mnist(part, part, part, name).expected(mnist=1, digits=2) for name in ("mnist", "digits", "pets")] == [1, 2, 2]

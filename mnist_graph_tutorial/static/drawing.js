@@ -113,19 +113,20 @@ globalThis.mgtDrawing = (() => {
   // with whether the pen is still down. `show(sample)` lays {image, name} there, `begin(sample)` without an entry for
   // Undo; Clear, Undo and, once another sheet of the page was used, Copy are buttons. Ctrl+Z anywhere in the figure is
   // Undo.
-  function sheet({figure, pen, change}) {
+  function sheet({figure, pen, change, here = "Write a digit here"}) {
     const past = [];  // what Undo goes back to
     let strokes = [], sample = null, pointer = null, due = 0;  // `pointer`: the event that began the stroke under way
     const canvas = element("canvas", {width: 4 * SHEET, height: 4 * SHEET, role: "img", tabIndex: -1});
     canvas.dataset.lmSuppressShortcuts = "true";
-    const hint = element("span", {className: "mgt-hint", textContent: "Write a digit here"});
+    const hint = element("span", {className: "mgt-hint", textContent: here});
 
     const frame = () => {
       due = 0;
       const image = sample ? sample.image : normalise(inkOf(fitted(strokes, pen), pen));
       paint(canvas, strokes, pen, sample);
       hint.hidden = image !== null;
-      canvas.ariaLabel = sample ? sample.name : image ? "What you wrote" : "Empty: write a digit here";
+      const empty = `Empty: ${here[0].toLowerCase()}${here.slice(1)}`;
+      canvas.ariaLabel = sample ? sample.name : image ? "What you wrote" : empty;
       change(image, sample, pointer !== null);
     };
     const update = () => { due ||= requestAnimationFrame(frame); };
@@ -195,15 +196,14 @@ globalThis.mgtDrawing = (() => {
       get touched() { return own.used > 0; }};
   }
 
-  // A row of ten buttons that lay test images on a sheet, again for another. `samples`: base64, digit by digit.
-  function samplesFor(laid, samples) {
+  // A row of buttons, one a class, that lay test images on a sheet, again for another. `samples`: base64, by class.
+  function samplesFor(laid, samples, names) {
     const {bytes, PIXELS} = globalThis.mgtEngine, pixels = Float32Array.from(bytes(samples), (value) => value / 255);
-    const each = pixels.length / 10 / PIXELS, image = (at) => pixels.subarray(at * PIXELS, (at + 1) * PIXELS);
+    const each = pixels.length / names.length / PIXELS, image = (at) => pixels.subarray(at * PIXELS, (at + 1) * PIXELS);
     const sampleOf = (digit, k) =>
-      ({digit, k, image: image(digit * each + k), name: `test image ${k + 1} of ${each} of ${a(digit)}`});
+      ({digit, k, image: image(digit * each + k), name: `test image ${k + 1} of ${each} of ${a(names[digit])}`});
     const take = (digit) => laid.show(sampleOf(digit, laid.sample?.digit === digit ? (laid.sample.k + 1) % each : 0));
-    const of = (digit) => button(digit, () => take(digit), `Test image of ${a(digit)}`);
-    const digits = Array.from({length: 10}, (_, digit) => of(digit));
+    const digits = names.map((name, digit) => button(name, () => take(digit), `Test image of ${a(name)}`));
     const node = element("div", {className: "mgt-samples", role: "group", ariaLabel: "Test images"},
       element("span", {textContent: "or take a test image, again for another:"}), ...digits);
     return {node, take, image, sampleOf, each};
@@ -215,15 +215,15 @@ globalThis.mgtDrawing = (() => {
   // A sheet and its test images; `start` ("7.0": the first image of a 7) lies there once the figure is seen. `named()`
   // is the sample that lies there now, in the same form, for the page's address, "" for writing or a photo;
   // `reset()` lays the first 7 again; `touched`: whether the reader has done anything here.
-  const FIRST = "7.0";
-  function easel({figure, pen, samples, start = FIRST, change}) {
-    const laid = sheet({figure, pen, change}), row = samplesFor(laid, samples);
+  function easel({figure, pen, samples, names, here, start, change}) {
+    const laid = sheet({figure, pen, change, here}), row = samplesFor(laid, samples, names);
+    const first = `${Math.min(7, names.length - 1)}.0`;  // or the last class, where there are fewer
     const begin = (text) => {
-      const [digit, k] = (/^\d\.\d$/.test(text) ? text : FIRST).split(".").map(Number);
-      laid.begin(row.sampleOf(digit, k < row.each ? k : 0));
+      const [digit, k] = (/^\d\.\d$/.test(text) ? text : first).split(".").map(Number);
+      laid.begin(row.sampleOf(digit < names.length ? digit : 0, k < row.each ? k : 0));
     };
     whenSeen(figure, () => { if (!laid.written) begin(start); });
-    return {sheet: laid.node, tools: laid.buttons, samples: row.node, reset: () => begin(FIRST),
+    return {sheet: laid.node, tools: laid.buttons, samples: row.node, reset: () => begin(first),
       get touched() { return laid.touched; },
       named: () => (hasLabel(laid.sample) ? `${laid.sample.digit}.${laid.sample.k}` : "")};
   }

@@ -1,8 +1,8 @@
 // Dream: an image descends, step by step, until a network reads in it the digit that the reader asks for.
 (() => {
   const {LOSSES, PIXELS, imageGradient, imageStep, netOf, random, read} = globalThis.mgtEngine;
-  const {a, button, calm, caption, element, menu, percent, picture, player, remember, remembered, rounded, setUp,
-    shared, signed, slider, tick, whenSeen} = globalThis.mgtFace;
+  const {a, button, calm, caption, classesOf, element, menu, percent, picture, player, remember, remembered, rounded,
+    setUp, shared, signed, slider, tick, whenSeen} = globalThis.mgtFace;
   const {hasLabel, sheet, samplesFor} = globalThis.mgtDrawing;
 
   const LAP = 1000;    // steps after which Play rests, as the searches of chapter 5 end, or after the last change
@@ -16,7 +16,7 @@
 
   // What the reader sets, and what it is at first: the search that opens the chapter.
   const KNOBS = {
-    digit: {control: menu, name: "Digit to find", values: TEN, value: 3},
+    digit: {control: menu, name: "Digit to find", values: TEN, value: 3},  // of the classes there are
     start: {control: menu, name: "Start from", values: Object.keys(STARTS), value: "noise",
       label: (name) => STARTS[name]},
     seed: {control: slider, name: "Noise number", values: TEN, value: 0},
@@ -30,8 +30,15 @@
   };
 
   // Settings from texts by name, which anybody may have typed: what is none of a control's values is left as at first.
-  const asked = (texts) => Object.fromEntries(Object.entries(KNOBS).map(([key, {values, value}]) =>
+  const asked = (knobs, texts) => Object.fromEntries(Object.entries(knobs).map(([key, {values, value}]) =>
     [key, values.find((each) => String(each) === texts?.[key]) ?? value]));
+
+  // The same for the classes that there are: one of ten, or of fewer, under its name.
+  function knobsFor({names, noun}) {
+    const values = [...names.keys()], value = Math.min(3, names.length - 1);
+    const name = noun === "digit" ? KNOBS.digit.name : "Class to find";
+    return {...KNOBS, digit: {...KNOBS.digit, name, values, value, label: (digit) => names[digit]}};
+  }
 
   // ---- the search -------------------------------------------------------------------------------------------------
 
@@ -105,8 +112,8 @@
     return scale.node;
   }
 
-  // Ten rows: a digit, and its probability by this network and by the second.
-  function scoreboard() {
+  // A row for each class: its name, and its probability by this network and by the second.
+  function scoreboard({names, noun}) {
     const cell = () => {
       const bar = element("b"), number = element("span", {className: "mgt-percent"});
       const show = (share, wins) => {
@@ -116,13 +123,13 @@
       };
       return {nodes: [element("span", {className: "mgt-bar", ariaHidden: "true"}, bar), number], show};
     };
-    const rows = TEN.map((digit) => {
-      const cells = [cell(), cell()], name = element("span", {textContent: digit});
+    const rows = names.map((textContent) => {
+      const cells = [cell(), cell()], name = element("span", {textContent});
       return {cells, node: element("li", {className: "mgt-line"}, name, ...cells.flatMap(({nodes}) => nodes))};
     });
     const legend = element("div", {className: "mgt-line mgt-legend", ariaHidden: "true"}, element("span"),
       element("span", {textContent: "this network"}), element("span", {textContent: "the second"}));
-    const ariaLabel = "Probability of each digit, by this network and by the second";
+    const ariaLabel = `Probability of each ${noun}, by this network and by the second`;
     const list = element("ul", {role: "list", ariaLabel}, ...rows.map(({node}) => node));
     const show = (answers, wanted) => rows.forEach(({node, cells}, digit) => {
       node.classList.toggle("mgt-wanted", digit === wanted);
@@ -131,36 +138,37 @@
     return {node: element("div", {className: "mgt-scores"}, legend, list), show};
   }
 
-  function verdict(name, answer, digit, since) {
+  function verdict(name, answer, digit, since, names) {
     const top = topOf(answer), long = top === digit && since > 0 ? ` since step ${since}` : "";
-    return `${name} reads ${a(top)} (${percent(answer[top])})${long}`;
+    return `${name} reads ${a(names[top])} (${percent(answer[top])})${long}`;
   }
   // The loss of 2018 clips probabilities at 1e-10: below that, the wanted digit has no say in its slope.
-  function trouble({diverged, step, answers}, {digit, objective}) {
+  function trouble({diverged, step, answers}, {digit, objective}, names) {
     if (diverged) {
       return ` The search diverged in step ${step + 1}: its numbers grew beyond what a computer holds, and the image ` +
         "stays as it was before. Lower the rate or L2, or start over.";
     }
     const lost = objective === "post" && answers[0][digit] < 1e-10;
-    return lost ? ` So far from ${a(digit)} the loss of 2018 is clipped: its slope knows nothing of the ${digit}.` +
+    return lost ? ` So far from ${a(names[digit])} the loss of 2018 is clipped: its slope knows nothing of the ` +
+      `${names[digit]}.` +
       " Try the logit." : "";
   }
-  function words(search, settings, name) {
+  function words(search, settings, name, names) {
     const {answers, since, step, start, image, rest} = search, {digit} = settings;
     const networks = ["This network", "the second"];
-    const verdicts = networks.map((each, k) => verdict(each, answers[k], digit, since[k])).join("; ");
-    const way = step ? `Step ${step} of a search for ${a(digit)}, from ${name}.`
-      : `A search for ${a(digit)}, from ${name}: press Play or Step.`;
+    const verdicts = networks.map((each, k) => verdict(each, answers[k], digit, since[k], names)).join("; ");
+    const way = step ? `Step ${step} of a search for ${a(names[digit])}, from ${name}.`
+      : `A search for ${a(names[digit])}, from ${name}: press Play or Step.`;
     const moved = step ? ` A pixel has changed by ${rounded(apart(image, start))} on average;` +
       ` correlation with the start ${signed(correlation(image, start), 2)}.` : "";
     const rests = step >= rest ? " Here Play rests; press it again to go on." : "";
-    return `${way} ${verdicts}.${moved}${rests}${trouble(search, settings)}`;
+    return `${way} ${verdicts}.${moved}${rests}${trouble(search, settings, names)}`;
   }
 
   // The pictures, the numbers and the words: `show` brings them up to the state of a search.
-  function display() {
+  function display(classes) {
     const pictures = ["start", "image", "change"].map((name) => picture({colours: shade, name}));
-    const scores = scoreboard(), says = caption(), losses = element("p", {className: "mgt-losses"});
+    const scores = scoreboard(classes), says = caption(), losses = element("p", {className: "mgt-losses"});
     const show = (search, settings, name, net) => {
       const {start, image, step, answers} = search, change = image.map((value, k) => value - start[k]);
       const texts = [`start: ${name}`, `image at step ${step}`, "image less start"];
@@ -169,7 +177,7 @@
       const cost = (terms) => rounded(imageGradient(net, image, settings.digit, terms).cost);
       losses.textContent = `loss ${cost({loss: objective.loss})}, with penalties ${cost(objective)}`;
       scores.show(answers, settings.digit);
-      says.say(words(search, settings, name));
+      says.say(words(search, settings, name, classes.names));
     };
     const views = element("div", {className: "mgt-views"}, ...pictures.map(({node}) => node));
     return {show, views, says: says.node, scores: element("div", {className: "mgt-made"}, losses, scores.node)};
@@ -184,7 +192,8 @@
   // ---- the figure -------------------------------------------------------------------------------------------------
 
   function dream(figure, data) {
-    const told = remembered("dream"), settings = asked(told), nets = [], shown = display();
+    const classes = classesOf(figure, data), {names, here} = classes, knobs = knobsFor(classes);
+    const told = remembered("dream"), settings = asked(knobs, told), nets = [], shown = display(classes);
     let drawn = {image: null, sample: null}, search = null, left = 0;
 
     const show = () => { if (search) shown.show(search, settings, nameOf(settings, drawn), nets[0]); };
@@ -218,13 +227,13 @@
       show();
     };
 
-    const laid = sheet({figure, pen: data.pen, change: (image, sample) => {
+    const laid = sheet({figure, pen: data.pen, here, change: (image, sample) => {
       drawn = {image, sample};
       if (settings.start !== "sheet") return;
       save();
       restart();
     }});
-    const samples = samplesFor(laid, shared(data.samples));
+    const samples = samplesFor(laid, shared(data.samples), names);
     const own = element("div", {className: "mgt-own"}, laid.node,
       element("div", {className: "mgt-tools"}, ...laid.buttons), samples.node);
 
@@ -235,7 +244,7 @@
     const changed = (name, value) => {
       settings[name] = value;
       arrange();
-      if (name === "start" && value === "sheet" && !drawn.image) samples.take(4);
+      if (name === "start" && value === "sheet" && !drawn.image) samples.take(names.length > 9 ? 4 : 0);
       if (name === "digit" && search) {
         search.since = nets.map(() => null);
         look(search, nets, value);
@@ -245,10 +254,10 @@
       if (name === "start" || name === "seed") restart();
       else show();
     };
-    const controls = Object.fromEntries(Object.entries(KNOBS).map(([name, {control, ...knob}]) =>
+    const controls = Object.fromEntries(Object.entries(knobs).map(([name, {control, ...knob}]) =>
       [name, control({...knob, value: settings[name], change: (value) => changed(name, value)})]));
     const reset = () => {
-      Object.assign(settings, asked(null));
+      Object.assign(settings, asked(knobs, null));
       for (const [name, value] of Object.entries(settings)) controls[name].set(value);
       arrange();
       save();
@@ -265,7 +274,7 @@
     });
 
     const sample = settings.start === "sheet" && /^(\d)\.([1-4])$/.exec(told?.image);
-    if (sample) for (let k = 0; k < +sample[2]; k++) samples.take(+sample[1]);
+    if (sample && +sample[1] < names.length) for (let k = 0; k < +sample[2]; k++) samples.take(+sample[1]);
     arrange();
     figure.dream = {get search() { return search; }, settings};
     const nodes = (...names) => names.map((name) => controls[name].node);

@@ -48,7 +48,7 @@ globalThis.mgtEngine = (() => {
   const copyOf = ({w1, b1, w2, b2}) => ({w1: w1.slice(), b1: b1.slice(), w2: w2.slice(), b2: b2.slice()});
 
   // The starts of chapter 3: "post" (deviation 0.03 for weights, 1 for biases) or "he" (variance 2 / inputs, biases 0).
-  function newNet(hidden, start, {normal}) {
+  function newNet(hidden, start, {normal}, outputs = DIGITS) {
     const normals = (count, deviation) => {
       const numbers = new Float32Array(count);
       for (let k = 0; k < count; k++) numbers[k] = deviation * normal();
@@ -57,7 +57,7 @@ globalThis.mgtEngine = (() => {
     const [first, second, bias] = start === "post" ? [0.03, 0.03, 1]
       : [Math.sqrt(2 / PIXELS), Math.sqrt(2 / hidden), 0];
     return {w1: normals(PIXELS * hidden, first), b1: normals(hidden, bias),
-      w2: normals(hidden * DIGITS, second), b2: normals(DIGITS, bias)};
+      w2: normals(hidden * outputs, second), b2: normals(outputs, bias)};
   }
 
   // The places of the numbers that are not zero: loops over those alone save half the work or more.

@@ -76,7 +76,25 @@ globalThis.mgtFace = (() => {
   // ---- numbers and words --------------------------------------------------------------------------------------------
 
   const signed = (value, places) => value.toFixed(places).replace("-", "\u2212").replace(/^\u2212([0.]+)$/, "$1");
-  const a = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
+  const a = (name) => `${/^[aeiou8]/i.test(name) ? "an" : "a"} ${name}`;
+  const WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+  const inWords = (number) => WORDS[number] ?? String(number);
+  const atStart = (text) => text[0].toUpperCase() + text.slice(1);
+
+  // What the classes of a figure are called: the digits, unless its data has other names; and what one of them is.
+  // Where names are long, the figure's style sheet is told how long.
+  const TEN = [..."0123456789"];
+  function classesOf(figure, data) {
+    const names = data.classes ?? TEN, longest = Math.max(...names.map((name) => name.length));
+    figure.style.setProperty("--groups", names.length + 2);
+    if (longest > 2) {
+      figure.classList.add("mgt-named");
+      figure.style.setProperty("--name", `${Math.min(0.6 * longest, 7)}em`);
+    }
+    const digits = names.every((name) => TEN.includes(name));
+    return {names, noun: digits ? "digit" : "class", short: names.map((name) => name.slice(0, 3)),
+      write: digits ? "Write a digit" : "Draw", here: digits ? "Write a digit here" : "Draw here"};
+  }
   const percent = (share) =>                               // a network is never certain
     share > 0.9995 && share <= 1 ? ">99.9\u00a0%" : `${(100 * share).toFixed(1)}\u00a0%`;
   const rounded = (value) => {                             // three digits that count
@@ -286,6 +304,6 @@ globalThis.mgtFace = (() => {
     if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", each);
   }
 
-  return {element, svg, button, row, slider, menu, tick, calm, a, signed, percent, rounded, caption, picture, ink,
-    between, worker, player, whenSeen, remembered, remember, shared, setUp};
+  return {element, svg, button, row, slider, menu, tick, calm, a, inWords, atStart, classesOf, signed, percent, rounded,
+    caption, picture, ink, between, worker, player, whenSeen, remembered, remember, shared, setUp};
 })();

@@ -1,10 +1,10 @@
 // Your own fingerprint: what the hidden layer makes of a drawing, beside the mean fingerprints of ten digits, and how
 // the logits come about, unit after unit. Units can be looked at and switched off.
 (() => {
-  const {DIGITS, dense, floats, netOf, read, softmax} = globalThis.mgtEngine;
+  const {dense, floats, netOf, read, softmax} = globalThis.mgtEngine;
   const {easel} = globalThis.mgtDrawing, {plot, tens} = globalThis.mgtLines;
-  const {between, button, caption, element, ink, percent, picture, remember, remembered, setUp, shared, signed, slider,
-    tick} = globalThis.mgtFace;
+  const {between, button, caption, classesOf, element, ink, inWords, percent, picture, remember, remembered, setUp,
+    shared, signed, slider, tick} = globalThis.mgtFace;
 
   // ---- numbers -----------------------------------------------------------------------------------------------------
 
@@ -21,13 +21,15 @@
     Math.sqrt(mean.reduce((sum, value, unit) => sum + (value - hidden[unit]) ** 2, 0));
 
   // What a unit adds to each logit: activation times weight.
-  const votesOf = (unit, hidden, {w2}) => Array.from({length: DIGITS}, (_, k) => hidden[unit] * w2[DIGITS * unit + k]);
+  const votesOf = (unit, hidden, {w2, b2}) =>
+    Array.from(b2, (_, k) => hidden[unit] * w2[b2.length * unit + k]);
 
   // For each digit the sums from its bias to its logit, adding one unit after the other.
   function runningSums(net, hidden, order) {
-    return Array.from({length: DIGITS}, (_, digit) => {
-      let sum = net.b2[digit];
-      return [sum, ...order.map((unit) => (sum += hidden[unit] * net.w2[DIGITS * unit + digit]))];
+    const outputs = net.b2.length;
+    return Array.from(net.b2, (bias, digit) => {
+      let sum = bias;
+      return [sum, ...order.map((unit) => (sum += hidden[unit] * net.w2[outputs * unit + digit]))];
     });
   }
 
@@ -47,18 +49,18 @@
   }
 
   // Ten mean fingerprints with how far each is, and the reader's own.
-  function rows(means, order, top) {
+  function rows(means, order, top, {names, noun}) {
     const lines = means.map((mean, digit) => {
       const bar = element("b"), number = element("span");
       const far = element("span", {className: "mgt-far", ariaHidden: "true"}, bar);
-      const {node, paint} = strip(order.length, top, digit, far, number);
+      const {node, paint} = strip(order.length, top, names[digit], far, number);
       paint(order.map((unit) => mean[unit]));
       return {node, bar, number};
     });
     const own = strip(order.length, top, "you", element("span", {className: "mgt-legend", textContent: "distance"}));
     own.node.className = "mgt-own";
     own.node.ariaHidden = "true";
-    const list = element("ul", {role: "list", ariaLabel: "Distance to the mean fingerprint of each digit"},
+    const list = element("ul", {role: "list", ariaLabel: `Distance to the mean fingerprint of each ${noun}`},
       ...lines.map((line) => line.node), own.node);
     const show = (hidden, distances, off) => {
       const most = distances && Math.max(...distances), nearest = distances && Math.min(...distances);
@@ -75,11 +77,11 @@
   const GAP = 0.04;  // between the names of two groups, in widths of the row
   function namesOf(groups, units) {
     let start = 0, last = -GAP;
-    const names = groups.flatMap(({name, members}) => {
+    const names = groups.flatMap(({short, members}) => {
       if (!members.length) return [];
       last = Math.max(last + GAP, (start + members.length / 2) / units);
       start += members.length;
-      const made = element("span", {textContent: name});
+      const made = element("span", {textContent: short});
       made.style.left = share(last);
       return [made];
     });
@@ -142,14 +144,14 @@
   }
 
   // Ten bars, to the right where the unit adds to a logit, to the left where it takes away.
-  function ballot(reach) {
-    const lines = Array.from({length: DIGITS}, (_, digit) => {
+  function ballot(reach, {names, noun}) {
+    const lines = names.map((name) => {
       const bar = element("b"), number = element("span");
       const level = element("span", {className: "mgt-level", ariaHidden: "true"}, bar);
-      return {node: element("li", {}, element("span", {textContent: digit}), level, number), bar, number};
+      return {node: element("li", {}, element("span", {textContent: name}), level, number), bar, number};
     });
     const title = element("p", {className: "mgt-legend", textContent: "adds to the logits:"});
-    const list = element("ul", {role: "list", ariaLabel: "What the unit adds to the logit of each digit"},
+    const list = element("ul", {role: "list", ariaLabel: `What the unit adds to the logit of each ${noun}`},
       ...lines.map((line) => line.node));
     const show = (votes) => lines.forEach(({bar, number}, digit) => {
       const vote = votes[digit];
@@ -162,30 +164,31 @@
 
   // ---- words -------------------------------------------------------------------------------------------------------
 
-  const reads = ({logits, probabilities}) => {
+  const reads = ({logits, probabilities}, names) => {
     const [winner] = ranked(logits);
-    return `${winner}, with ${percent(probabilities[winner])}`;
+    return `${names[winner]}, with ${percent(probabilities[winner])}`;
   };
-  function verdict(answer, whole, distances, off) {
+  function verdict(answer, whole, distances, off, names) {
     const [nearest, next] = ranked(distances.map((distance) => -distance));
     const [now] = ranked(answer.logits), [before] = ranked(whole.logits);
-    const told = `The network reads ${reads(answer)}. The nearest mean fingerprint is that of the ${nearest}, at ` +
-      `${distances[nearest].toFixed(1)}; next comes the ${next}, at ${distances[next].toFixed(1)}.`;
+    const told = `The network reads ${reads(answer, names)}. The nearest mean fingerprint is that of the ` +
+      `${names[nearest]}, at ${distances[nearest].toFixed(1)}; next comes the ${names[next]}, at ` +
+      `${distances[next].toFixed(1)}.`;
     if (!off.size) return told;
     const units = `${off.size} of ${whole.hidden.length} units ${off.size === 1 ? "is" : "are"} off`;
-    return `${told} ${units}: with all on it ${now === before ? "reads the same" : `read ${reads(whole)}`}.`;
+    return `${told} ${units}: with all on it ${now === before ? "reads the same" : `read ${reads(whole, names)}`}.`;
   }
 
   const added = (vote) => (vote > 0 ? "+" : "") + signed(vote, 2);
-  function portrait(unit, group, answer, whole, off, net) {
-    const owner = group === "none" ? "belongs to no digit" : `belongs to the ${group}`;
+  function portrait(unit, group, answer, whole, off, net, {names, noun}) {
+    const owner = group === null ? `belongs to no ${noun}` : `belongs to the ${group}`;
     if (!answer) return `Unit ${unit} ${owner}.`;
     const active = whole.hidden[unit], told = `Unit ${unit} ${owner}. Its activation is ${active.toFixed(2)}`;
     if (off.has(unit)) return `${told} and counts as 0: it is switched off.`;
     if (active === 0) return `${told}: it adds nothing to any logit.`;
     const votes = votesOf(unit, answer.hidden, net), order = ranked(votes), [most, least] = [order[0], order.at(-1)];
-    return `${told}. It adds most to the ${most} (${added(votes[most])}) and ` +
-      `${votes[least] < 0 ? "takes most from" : "least to"} the ${least} (${added(votes[least])}).`;
+    return `${told}. It adds most to the ${names[most]} (${added(votes[most])}) and ` +
+      `${votes[least] < 0 ? "takes most from" : "least to"} the ${names[least]} (${added(votes[least])}).`;
   }
 
   // ---- settings in the address -------------------------------------------------------------------------------------
@@ -208,17 +211,19 @@
 
   function fingerprint(figure, data) {
     const net = netOf(shared(data.net)), units = net.b1.length, order = data.groups.flat();
-    const groups = data.groups.map((members, k) => ({members, name: k < DIGITS ? String(k) : "none"}));
+    const classes = classesOf(figure, data), {names, noun, short, write, here} = classes, count = inWords(names.length);
+    const groups = data.groups.map((members, k) => ({members, name: names[k] ?? "none", short: short[k] ?? "none"}));
     const all = floats(data.means);
-    const means = Array.from({length: DIGITS}, (_, k) => all.subarray(k * units, (k + 1) * units));
-    const groupOf = new Map(groups.flatMap(({members, name}) => members.map((unit) => [unit, name])));
+    const means = names.map((_, k) => all.subarray(k * units, (k + 1) * units));
+    const groupOf = new Map(data.groups.flatMap((members, k) => members.map((unit) => [unit, names[k] ?? null])));
     const state = remembered("fingerprint"), off = offFrom(state, groups, units);
     let image = null, answer = null, whole = null;
 
     const says = caption("mgt-says mgt-verdict"), tells = caption();
     const near = element("strong", {ariaHidden: "true"});  // the verdict in short, beside what changes it
-    const table = rows(means, order, data.top), sums = plot(), view = lens(net), votes = ballot(data.reach);
-    const ownerOf = (unit) => (groupOf.get(unit) === "none" ? "none" : `the ${groupOf.get(unit)}`);
+    const table = rows(means, order, data.top, classes), sums = plot({names}), view = lens(net);
+    const votes = ballot(data.reach, classes);
+    const ownerOf = (unit) => (groupOf.get(unit) === null ? "none" : `the ${groupOf.get(unit)}`);
     const chosen = () => { showUnit(); keep(); };
     const choose = (unit) => { chooser.set(unit); chosen(); };
     const chooser = slider({name: "unit", values: order, label: (unit) => `${unit}, of ${ownerOf(unit)}`,
@@ -235,23 +240,23 @@
     const strongest = button("Strongest unit", () => {
       if (!answer) return;
       const [winner] = ranked(answer.logits);
-      choose(ranked(answer.hidden.map((value, unit) => value * net.w2[DIGITS * unit + winner]))[0]);
+      choose(ranked(answer.hidden.map((value, unit) => value * net.w2[names.length * unit + winner]))[0]);
     }, "Strongest unit: choose the one that adds most to the winner");
 
     function showUnit() {
       const unit = chooser.value;
       touched.show(order.indexOf(unit));
       view.show(unit, image);
-      votes.show(answer ? votesOf(unit, answer.hidden, net) : Array(DIGITS).fill(0));
+      votes.show(answer ? votesOf(unit, answer.hidden, net) : Array(names.length).fill(0));
       one.textContent = off.has(unit) ? "Switch it on" : "Switch it off";
       one.ariaLabel = `${one.textContent}: unit ${unit}`;
-      tells.say(portrait(unit, groupOf.get(unit), answer, whole, off, net));
+      tells.say(portrait(unit, groupOf.get(unit), answer, whole, off, net, classes));
     }
     function showSums() {
       const lines = runningSums(net, answer ? answer.hidden : new Float64Array(units), order);
       const [first, second] = answer ? ranked(answer.logits) : [null, null];
-      const end = (digit) => `${digit} ends at ${signed(answer.logits[digit], 1)}`;
-      const words = `Running sums of ten logits${answer ? `: ${end(first)}, ${end(second)}` : ""}`;
+      const end = (digit) => `${names[digit]} ends at ${signed(answer.logits[digit], 1)}`;
+      const words = `Running sums of ${count} logits${answer ? `: ${end(first)}, ${end(second)}` : ""}`;
       sums.show({lines, ...tens(lines), place: (k) => k / units, first, second, words});
     }
     function show() {
@@ -260,9 +265,9 @@
       const distances = answer && means.map((mean) => distanceTo(mean, answer.hidden));
       table.show(answer && answer.hidden, distances, off);
       ticks.forEach((each, k) => { each.set(!isOff(groups[k], off)); });
-      says.say(answer ? verdict(answer, whole, distances, off)
-        : "Nothing is written. Write a digit with finger, pen or mouse, or take a test image.");
-      near.textContent = answer ? `reads ${reads(answer)}` : "";
+      says.say(answer ? verdict(answer, whole, distances, off, names)
+        : `Nothing is written. ${write} with finger, pen or mouse, or take a test image.`);
+      near.textContent = answer ? `reads ${reads(answer, names)}` : "";
       showSums();
       showUnit();
     }
@@ -273,7 +278,8 @@
     }
     const keep = () =>
       remember("fingerprint", {sample: drawn.named(), unit: chooser.value, ...namedOff(groups, off)});
-    const drawn = easel({figure, pen: data.pen, samples: shared(data.samples), start: state?.sample, change});
+    const samples = shared(data.samples), start = state?.sample;
+    const drawn = easel({figure, pen: data.pen, samples, names, here, start, change});
     const reset = () => {
       off.clear();
       chooser.set(order[0]);
@@ -288,9 +294,9 @@
     return element("div", {className: "mgt-face"},
       element("div", {className: "mgt-easel"}, drawn.sheet, element("div", {className: "mgt-side"}, says.node,
         element("div", {className: "mgt-tools"}, ...drawn.tools, button("Reset", reset)), drawn.samples)),
-      element("p", {className: "mgt-legend", textContent: "Mean activations of each digit, and yours: a unit stands " +
-        "in one place from top to bottom, with the digit it belongs to; orange is switched off, framed the unit " +
-        "that is chosen below. Under them the running sums from biases to logits."}),
+      element("p", {className: "mgt-legend", textContent: `Mean activations of each ${noun}, and yours: a unit ` +
+        `stands in one place from top to bottom, with the ${noun} it belongs to; orange is switched off, ` +
+        "framed the unit that is chosen below. Under them the running sums from biases to logits."}),
       element("div", {className: "mgt-panels"}, table.node, namesOf(groups, units), sums.node, touched.node),
       element("div", {className: "mgt-ticks-row mgt-tools", role: "group", ariaLabel: "Groups of units that are on"},
         element("span", {textContent: "Units on:"}), ...ticks.map((each) => each.node),

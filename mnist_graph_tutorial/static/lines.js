@@ -1,4 +1,4 @@
-// A small plot of lines: ten, one a digit, with two of them in colour, or only one.
+// A small plot of lines: one a digit, or a class, with two of them in colour, or only one.
 globalThis.mgtLines = (() => {
   const {element, signed} = globalThis.mgtFace, WIDE = 1000, HIGH = 100;
 

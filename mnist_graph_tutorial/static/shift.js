@@ -2,8 +2,8 @@
 (() => {
   const {SIDE, netOf, read} = globalThis.mgtEngine, {easel, normalise} = globalThis.mgtDrawing;
   const {plot, tens} = globalThis.mgtLines;
-  const {a, button, caption, element, menu, percent, picture, remember, remembered, setUp, shared, signed, slider, tick,
-    worker} = globalThis.mgtFace;
+  const {a, atStart, button, caption, classesOf, element, inWords, menu, percent, picture, remember, remembered, setUp,
+    shared, signed, slider, tick, worker} = globalThis.mgtFace;
 
   // ---- pictures of 28 x 28 that are moved --------------------------------------------------------------------------
 
@@ -79,16 +79,16 @@
 
   // ---- the digits that are read along the slider -------------------------------------------------------------------
 
-  function readings() {
+  function readings({names, short: brief}) {
     const list = element("div", {className: "mgt-readings", role: "img"});
     const scale = element("div", {className: "mgt-readings mgt-scale", ariaHidden: "true"});
     const cell = (textContent, className = "") => element("span", {textContent, className});
     const show = ({values, label, rest}, answers, usual) => {
       const every = Math.ceil(values.length / 9), middle = values.indexOf(rest);
       list.replaceChildren(...answers.map((answer) =>
-        cell(answer ?? "\u2013", answer === usual ? "mgt-usual" : "mgt-other")));
+        cell(brief[answer] ?? "\u2013", answer === usual ? "mgt-usual" : "mgt-other")));
       list.ariaLabel = `Read from ${label(values[0])} to ${label(values.at(-1))}: ` +
-        answers.map((answer) => answer ?? "nothing").join(" ");
+        answers.map((answer) => names[answer] ?? "nothing").join(" ");
       const short = (value) => signed(value, 1).replace(".0", "");
       scale.replaceChildren(...values.map((value, k) => cell((k - middle) % every === 0 ? short(value) : "")));
     };
@@ -100,22 +100,22 @@
   const ranked = (values) => [...values.keys()].sort((a, b) => values[b] - values[a]);  // the largest first
 
   // How far the answer stays what it is at rest, along a slider.
-  function stays({values, label, rest}, answers, usual) {
+  function stays({values, label, rest}, answers, usual, names) {
     let first = values.indexOf(rest), last = first;
     while (first > 0 && answers[first - 1] === usual) first--;
     while (last < values.length - 1 && answers[last + 1] === usual) last++;
     const here = answers[values.indexOf(rest)];
-    if (here !== usual) return `With this slider at ${label(rest)} it is no ${usual} any more.`;
-    if (first === 0 && last === values.length - 1) return `Along the whole slider it reads ${a(usual)}.`;
+    if (here !== usual) return `With this slider at ${label(rest)} it is no ${names[usual]} any more.`;
+    if (first === 0 && last === values.length - 1) return `Along the whole slider it reads ${a(names[usual])}.`;
     const where = first === last ? `at ${label(rest)} alone` : `from ${label(values[first])} to ${label(values[last])}`;
-    return `Along the slider it reads ${a(usual)} ${where}.`;
+    return `Along the slider it reads ${a(names[usual])} ${where}.`;
   }
 
-  function verdict(answer, usual, centre) {
+  function verdict(answer, usual, centre, names) {
     if (!answer) return "No ink is left in the picture: there is nothing to read.";
     const [winner] = ranked(answer.logits), way = centre ? "moved and centred again" : "as moved";
-    return `The drawing, ${way}, is read as ${winner}, with ${percent(answer.probabilities[winner])}` +
-      (winner === usual ? "." : `; unmoved, as ${usual}.`);
+    return `The drawing, ${way}, is read as ${names[winner]}, with ${percent(answer.probabilities[winner])}` +
+      (winner === usual ? "." : `; unmoved, as ${names[usual]}.`);
   }
 
   // ---- the figure --------------------------------------------------------------------------------------------------
@@ -131,9 +131,10 @@
 
   function shift(figure, data) {
     const net = netOf(shared(data.net)), state = remembered("shift"), settings = settingsFrom(state);
+    const classes = classesOf(figure, data), {names, noun, write, here} = classes, count = inWords(names.length);
     let image = null, usual = null, along = Object.hasOwn(MOVES, state?.along) ? state.along : "sideways", swept = [];
 
-    const says = caption("mgt-says mgt-verdict"), tells = caption(), lines = plot(), row = readings();
+    const says = caption("mgt-says mgt-verdict"), tells = caption(), lines = plot({names}), row = readings(classes);
     const before = picture({name: "moved"}), sees = picture({name: "what the network sees"});
     const axis = element("p", {className: "mgt-legend"});
     const graph = element("div", {className: "mgt-along"}, lines.node, ...row.nodes);
@@ -149,44 +150,46 @@
     }, () => { if (swept.length === MOVES[along].values.length) showSweep(); });
 
     function showSweep() {
-      const move = MOVES[along], {values, axis} = move, logits = scale.value === "logits", count = values.length;
+      const move = MOVES[along], {values, axis} = move, logits = scale.value === "logits", points = values.length;
       const answers = swept.map((answer) => (answer ? ranked(answer.logits)[0] : null));
       const numbers = (answer) => (logits ? answer.logits : answer.probabilities.map((part) => 100 * part));
       const found = swept.map((answer) => answer && numbers(answer));
-      const ten = Array.from({length: 10}, (_, digit) => found.map((each) => (each ? each[digit] : NaN)));
+      const ten = names.map((_, digit) => found.map((each) => (each ? each[digit] : NaN)));
       const now = answers[values.indexOf(settings[along])];
       const second = now !== null && now !== usual ? now : rival(answers);
-      const dashed = second === null ? "" : `, the ${second} dashed`;
-      const words = `Ten ${scale.value} against ${axis}, the ${usual} in blue${dashed}`;
+      const dashed = second === null ? "" : `, the ${names[second]} dashed`;
+      const words = `${atStart(count)} ${scale.value} against ${axis}, the ${names[usual]} in blue${dashed}`;
       const range = logits ? tens(ten) : {low: 0, high: 100};
-      lines.show({lines: ten, ...range, place: (k) => (k + 0.5) / count, first: usual, second, words});
+      lines.show({lines: ten, ...range, place: (k) => (k + 0.5) / points, first: usual, second, words});
       row.show(move, answers, usual);
-      tells.say(stays(move, answers, usual));
+      tells.say(stays(move, answers, usual, names));
     }
     // What is read most often in place of the usual.
     const rival = (answers) => {
       const others = answers.filter((answer) => answer !== null && answer !== usual);
-      return ranked(Array.from({length: 10}, (_, digit) => others.filter((answer) => answer === digit).length))
+      return ranked(names.map((_, digit) => others.filter((answer) => answer === digit).length))
         .find((digit) => others.includes(digit)) ?? null;
     };
 
     function show() {
       const {values} = MOVES[along];
       lines.mark((values.indexOf(settings[along]) + 0.5) / values.length);
-      axis.textContent = `${scale.value === "logits" ? "Ten logits" : "Ten probabilities, in per cent,"} against ` +
-        `${MOVES[along].axis}; below them the digit that is read. The lines are along the slider that was moved last.`;
+      const shown = scale.value === "logits" ? "logits" : "probabilities, in per cent,";
+      axis.textContent = `${atStart(count)} ${shown} against ` +
+        `${MOVES[along].axis}; below them the ${noun} that is read. The lines are along the slider that was moved ` +
+        "last.";
       graph.style.visibility = image ? "visible" : "hidden";
       if (!image) return showNothing();
       const there = moved(image, settings), answer = answerTo(settings);
       before.paint(there, "The drawing, moved");
       sees.paint(answer && answer.seen, "What the network sees");
-      says.say(verdict(answer, usual, centring.value));
+      says.say(verdict(answer, usual, centring.value, names));
       swept = [];
       sweep.start();
     }
     function showNothing() {
       sweep.pause();
-      says.say("Nothing is written. Write a digit with finger, pen or mouse, or take a test image.");
+      says.say(`Nothing is written. ${write} with finger, pen or mouse, or take a test image.`);
       tells.say("");
       for (const view of [before, sees]) view.paint(null, "nothing yet");
     }
@@ -222,7 +225,8 @@
       show();
       if (drawn.touched) keep();
     }
-    const drawn = easel({figure, pen: data.pen, samples: shared(data.samples), start: state?.sample, change});
+    const samples = shared(data.samples), start = state?.sample;
+    const drawn = easel({figure, pen: data.pen, samples, names, here, start, change});
 
     figure.shift = {moved, prepared, logits: (pixelsOf) => [...read(net, pixelsOf).logits]};
     return element("div", {className: "mgt-face"},

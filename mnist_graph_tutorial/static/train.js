@@ -1,8 +1,8 @@
 // Train it here: a network of the reader's choice learns in the page, from nothing, and reads what the reader draws.
 (() => {
-  const E = globalThis.mgtEngine, {DIGITS, PIXELS} = E, {hasLabel, sheet} = globalThis.mgtDrawing;
-  const {a, element, button, slider, menu, percent, rounded, caption, picture, between, worker, player, remembered,
-    remember, calm, shared, setUp, whenSeen} = globalThis.mgtFace;
+  const E = globalThis.mgtEngine, {PIXELS} = E, {hasLabel, sheet} = globalThis.mgtDrawing;
+  const {a, classesOf, element, button, slider, menu, percent, rounded, caption, picture, between, worker, player,
+    remembered, remember, calm, shared, setUp, whenSeen} = globalThis.mgtFace;
 
   const RATES = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 1e20];  // the last is absurd: it shows a loss that is no longer finite
   const CHOICES = {start: ["he", "post"], units: [10, 20, 30, 50, 100, 200, 300], seed: [...Array(10).keys()],
@@ -29,9 +29,9 @@
 
   // A network that learns. `life` goes on for ever and yields, beside pauses, "ready" (measured, untrained), "step"
   // (after a batch), "epoch" (measured again) and "diverged". Each batch looks at `settings` anew: they may change.
-  function training({train, held}, settings) {
+  function training({train, held}, settings, outputs) {
     const {start, units, seed} = settings, chance = E.random(seed);
-    const state = {born: {start, units, seed}, net: E.newNet(units, start, chance), rows: [],
+    const state = {born: {start, units, seed}, net: E.newNet(units, start, chance, outputs), rows: [],
       seen: 0, total: train.count, cost: NaN, diverged: null};
     const sums = E.zerosLike(state.net);
 
@@ -185,7 +185,7 @@
     return {node: element("div", {className: "mgt-weights"}, title, sheet), show};
   }
 
-  function mistakes() {
+  function mistakes(names) {
     const title = heading(""), pictures = Array.from({length: WRONG}, () => picture({}));
     const show = ({rows}, held) => {
       const {answers} = rows.at(-1), wrong = [...answers.keys()].filter((k) => answers[k] !== held.digits[k]);
@@ -194,7 +194,7 @@
       pictures.forEach(({node, paint, text: words}, k) => {
         node.hidden = k >= wrong.length;
         if (node.hidden) return;
-        words.textContent = `${a(held.digits[wrong[k]])}, read as ${answers[wrong[k]]}`;
+        words.textContent = `${a(names[held.digits[wrong[k]]])}, read as ${names[answers[wrong[k]]]}`;
         paint(held.image(wrong[k]), `Held-out image: ${words.textContent}`);
       });
     };
@@ -202,15 +202,15 @@
     return {node: element("div", {}, title, sheet), show};
   }
 
-  // Ten bars and a sentence: what the network makes of an image.
-  function answers() {
-    const rows = [...Array(DIGITS).keys()].map((digit) => {
+  // A bar for each class and a sentence: what the network makes of an image.
+  function answers({names, noun, write}) {
+    const rows = names.map((textContent) => {
       const bar = element("b"), number = element("span", {className: "mgt-share"});
-      const node = element("li", {}, element("span", {textContent: digit}),
+      const node = element("li", {}, element("span", {textContent}),
         element("span", {className: "mgt-bar", ariaHidden: "true"}, bar), number);
       return {node, bar, number};
     });
-    const list = element("ul", {role: "list", ariaLabel: "Probability of each digit"}, ...rows.map(({node}) => node));
+    const list = element("ul", {role: "list", ariaLabel: `Probability of each ${noun}`}, ...rows.map(({node}) => node));
     const says = caption();
     const show = (probabilities, name) => {
       const best = probabilities ? probabilities.indexOf(Math.max(...probabilities)) : -1;
@@ -219,29 +219,29 @@
         bar.style.transform = `scaleX(${probabilities ? probabilities[digit] : 0})`;
         number.textContent = probabilities ? percent(probabilities[digit]) : "\u2013";
       });
-      says.say(probabilities ? `The network reads ${a(best)}${name}, with ${percent(probabilities[best])}.`
-        : "Write a digit, or take a held-out image: the network above reads it, and again as it learns.");
+      says.say(probabilities ? `The network reads ${a(names[best])}${name}, with ${percent(probabilities[best])}.`
+        : `${write}, or take a held-out image: the network above reads it, and again as it learns.`);
     };
     return {nodes: [list, says.node], show};
   }
 
   // A sheet to draw on, and what the network makes of it. `now()` is {run, images}, null where there are none yet.
-  function reading(figure, pen, now) {
-    const answer = answers();
+  function reading(figure, pen, classes, now) {
+    const {names, here} = classes, answer = answers(classes);
     let drawn = {image: null, name: ""};
     const show = () => {
       const {run} = now();
       answer.show(run && drawn.image ? E.read(run.net, drawn.image).probabilities : null, drawn.name);
     };
-    const laid = sheet({figure, pen, change: (image, sample) => {
-      drawn = {image, name: hasLabel(sample) ? ` in a held-out ${sample.digit}` : ""};
+    const laid = sheet({figure, pen, here, change: (image, sample) => {
+      drawn = {image, name: hasLabel(sample) ? ` in a held-out ${names[sample.digit]}` : ""};
       show();
     }});
     const another = () => {
       const {images} = now();
       if (!images) return;
       const k = ((laid.sample?.k ?? -1) + 1) % images.held.count, digit = images.held.digits[k];
-      laid.show({k, digit, image: images.held.image(k), name: `Held-out image ${k + 1}: ${a(digit)}`});
+      laid.show({k, digit, image: images.held.image(k), name: `Held-out image ${k + 1}: ${a(names[digit])}`});
     };
     const tools = element("div", {className: "mgt-tools"}, ...laid.buttons, button("Held-out image", another));
     const node = element("div", {className: "mgt-reading"}, laid.node, element("div", {}, ...answer.nodes), tools);
@@ -309,9 +309,9 @@
 
   // All that is to be seen of `state`, {images, run}. `show(stopped)` draws what is costly when there is news,
   // and else now and then; with less motion after each epoch only.
-  function display(figure, pen, state) {
-    const place = progress(), curves = plots(), pictures = weights(), wrong = mistakes(), says = caption();
-    const reader = reading(figure, pen, () => state);
+  function display(figure, pen, classes, state) {
+    const place = progress(), curves = plots(), pictures = weights(), wrong = mistakes(classes.names), says = caption();
+    const reader = reading(figure, pen, classes, () => state);
     let told = null, dots = [], shown = 0;
     const show = (stopped) => {
       const {run, images} = state, row = run?.rows.at(-1), news = row !== told || stopped;
@@ -328,7 +328,7 @@
     };
     const clear = () => { [told, dots] = [null, []]; };
     return {show, clear, say: says.say, nodes: [place.node, says.node, curves.node, pictures.node, wrong.node,
-      heading("Draw a digit for this very network:"), reader.node]};
+      heading(`Draw a ${classes.noun} for this very network:`), reader.node]};
   }
 
   // Lets the network of `state` live: `begin(first)` measures a new one, the button plays and pauses, `go("epoch")` and
@@ -365,11 +365,12 @@
 
   function build(figure, data) {
     const settings = settingsFrom(remembered("train")), state = {images: null, run: null};
-    const view = display(figure, data.pen, state), job = trainer(figure, state, view.show);
+    const classes = classesOf(figure, data), view = display(figure, data.pen, classes, state);
+    const job = trainer(figure, state, view.show);
     const notice = element("p", {className: "mgt-notice", role: "status"});
     const fresh = () => {
       const first = state.images && !state.run;
-      state.run = state.images && training(state.images, settings);
+      state.run = state.images && training(state.images, settings, classes.names.length);
       notice.textContent = "";
       view.clear();
       job.begin(first);

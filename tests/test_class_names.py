@@ -1,0 +1,167 @@
+"""Three classes with names of their own, in every figure: what is drawn, what is said, and what the pages' scripts show."""
+import json, re
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from browser import page_file, visit
+from mnist_graph_tutorial import contact_sheets, digit_pad, fingerprint_panels, fingerprints, ideal_images, mnist_net, sessions
+from mnist_graph_tutorial.class_names import DIGITS, aslant_above, aslant_below, at_start, in_words, noun, nouns, with_article
+from mnist_graph_tutorial.data import Mnist, Split, image_grid, load_mnist
+from mnist_graph_tutorial.digit_pad import DigitPad
+from mnist_graph_tutorial.mnist_net import MnistNet
+from mnist_graph_tutorial.page_dream import Dream
+from mnist_graph_tutorial.page_engine import NumpyNet
+from mnist_graph_tutorial.page_fingerprint import OwnFingerprint
+from mnist_graph_tutorial.page_shift import MovedDigit
+from mnist_graph_tutorial.page_training import TrainHere
+
+NAMES = "Ring", "Trouser", "Ankle boot"
+
+def of_three(split):
+    "Zeros, ones and eights under the labels 0, 1 and 2."
+    kept = np.isin(split.labels, (0, 1, 8))
+    return Split(split.images[kept], np.searchsorted((0, 1, 8), split.labels[kept]).astype(np.int32))
+
+@pytest.fixture(scope="module")
+def three():
+    "Three classes of the embedded digits, under other names, and a network of so many outputs that has seen a few of them."
+    small = load_mnist("digits")
+    data = Mnist(*map(of_three, small[:3]), "three", NAMES)
+    net = MnistNet(hidden=20, initial="he", classes=NAMES)
+    mnist_net.train(net, data, epochs=15, batch_size=20)
+    return data, net
+
+@pytest.fixture(scope="module")
+def prints(three): return fingerprints.fingerprints(three[1], three[0].test)
+
+def texts(fig) -> set:
+    "All that is written in a figure."
+    fig.canvas.draw()
+    found = {text.get_text() for text in fig.findobj(plt.Text) if text.get_visible()}
+    plt.close(fig)
+    return found
+
+def test_names_in_a_sentence_and_in_a_figure():
+    assert [with_article(name) for name in ("8", "1", "Ankle boot", "bag")] == ["an 8", "a 1", "an Ankle boot", "a bag"]
+    assert (noun(DIGITS), nouns("358"), noun(NAMES), nouns(NAMES)) == ("digit", "digits", "class", "classes")
+    assert at_start(in_words(3)) == "Three" and in_words(11) == "11"
+    assert aslant_above(DIGITS) == aslant_below(DIGITS) == {} != aslant_above(NAMES)
+
+# The network
+
+def test_a_network_has_an_output_for_each_class(three, tmp_path):
+    data, net = three
+    assert net(data.test.images).shape == (len(data.test.labels), 3) and mnist_net.evaluate(net, data.test).accuracy > .9
+    net.save(tmp_path / "net.npz")
+    assert MnistNet.load(tmp_path / "net.npz", NAMES).classes == NAMES
+    with pytest.raises(ValueError, match="w2 20x10, b2 10"): MnistNet.load(tmp_path / "net.npz")
+    assert np.array_equal(MnistNet(hidden=5).w2, MnistNet(hidden=5, classes=DIGITS).w2)
+
+@pytest.mark.parametrize("ask", [mnist_net.evaluate, mnist_net.confusion, fingerprints.fingerprints], ids=lambda ask: ask.__name__)
+def test_labels_beyond_the_outputs_are_refused(three, ask):
+    with pytest.raises(ValueError, match="labels up to 9, but the network has 3 outputs"): ask(three[1], load_mnist("digits").test)
+
+@pytest.mark.parametrize("train", [mnist_net.train, sessions.train_in_session])
+def test_a_network_of_too_few_outputs_is_not_trained(three, train):
+    before = three[1].weights
+    with pytest.raises(ValueError, match="labels up to 9, but the network has 3 outputs"): train(three[1], load_mnist("digits"), epochs=1)
+    assert all(np.array_equal(a, b) for a, b in zip(before, three[1].weights))
+
+def test_confusion_is_of_the_classes_there_are(three):
+    data, net = three
+    counts = mnist_net.confusion(net, data.test)
+    assert counts.shape == (3, 3) and counts.sum() == len(data.test.labels)
+
+# The figures of chapters 3 to 5
+
+def test_fingerprints_of_three(three, prints):
+    data, net = three
+    assert len(prints.digits) == 3 and prints.means.shape == (3, 20) and prints.classes == NAMES
+    assert fingerprints.belongs_to(np.zeros((3, 2))).tolist() == [3, 3] and len(fingerprints.group_ends(prints.means)) == 4
+    assert set(NAMES) <= texts(prints.plot()) and (prints.classify(data.test.images) == data.test.labels).mean() > .8
+    assert (fingerprints.margins(net(data.test.images), data.test.labels) > 0).mean() > .9
+
+def test_a_decision_between_three(three, prints):
+    found = texts(fingerprints.draw_decision(prints, three[0].test.images[0]))
+    assert set(NAMES) <= found and "live units, by the class they belong to" in found
+    with pytest.raises(ValueError, match="rival is 3, which is not a class"): fingerprints.draw_decision(prints, three[0].test.images[0], 3)
+
+def test_panels_of_three(three, prints):
+    labels, means, order = three[0].test.labels, prints.means, fingerprints.unit_order(prints.means)
+    groups, blocks = fingerprints.belongs_to(means)[order], [vectors[:9] for vectors in prints.digits]
+    panels = fingerprint_panels
+    drawn = [panels.draw_panels(blocks, 1., groups, NAMES), panels.draw_means(means[:, order], groups, NAMES),
+             panels.draw_accuracy(dict(a=labels, b=labels, c=labels), labels, NAMES),
+             panels.draw_alike(np.eye(3), np.zeros((3, 3), int), [(1, 0)], NAMES),
+             panels.draw_units(np.random.default_rng(0).normal(size=(2, 784)), np.ones((2, 3, 9)), ["1", "2"], 1., NAMES),
+             panels.draw_map(np.random.default_rng(0).random((len(labels), 2)), labels, labels == 1, "a map", NAMES),
+             image_grid(three[0].test.images[:3][None], NAMES)]
+    for fig in drawn: assert set(NAMES) <= texts(fig)
+    assert texts(panels.draw_as_in_2018(blocks)) >= {"1", "2"}
+
+@pytest.mark.parametrize("kind", ["x", "y"])
+def test_a_class_without_units_has_no_name_beside_the_units(kind):
+    fig, ax = plt.subplots()
+    fingerprint_panels.name_groups(getattr(ax, f"{kind}axis"), np.array([0, 0, 2, 3]), .1, names=NAMES)
+    assert {"Ring", "Ankle boot", "none"} <= texts(fig)
+
+def test_ideal_images_of_three(three):
+    data, net = three
+    means = ideal_images.mean_images(data.test, 3)
+    found = ideal_images.ideal_images(net, second=net, means=means, steps=30)
+    assert found.images.shape == means.shape == (3, 784) and found.classes == NAMES and found.scores.probability.min() > .5
+    assert any("Ankle boot" in text for text in texts(contact_sheets.pairs("ideal", found, means)))
+    by_session = sessions.ideal_images_in_session(net, steps=30, rows=10)
+    assert np.abs(by_session - found.images).max() < 1e-4
+    with pytest.raises(ValueError, match=r"start has shape \(10, 784\), not \(3, 784\)"): ideal_images.ideal_images(net, start=np.ones((10, 784)))
+
+def test_few_pictures_fill_the_line(three):
+    wide, narrow = (contact_sheets.sheet([("a row", three[0].test.images[:count])]) for count in (10, 3))
+    assert abs(narrow.get_figwidth() - wide.get_figwidth()) < .6
+    for fig in (wide, narrow): plt.close(fig)
+
+# The figures that compute in the page
+
+def figures(data, net):
+    means = np.stack([np.asarray(net.hidden(data.test.images[data.test.labels == k])).mean(axis=0) for k in range(3)])
+    return dict(pad=DigitPad(net, data.test, np.zeros((3, 784))), fingerprint=OwnFingerprint(net, means, data.test),
+                dream=Dream(net, net, data.test), shift=MovedDigit(net, data.test), train=TrainHere(data))
+
+@pytest.fixture(scope="module")
+def pages(three): return {name: figure._repr_html_() for name, figure in figures(*three).items()}
+
+def given(html) -> dict:
+    "What the script of a figure is given."
+    return json.loads(re.search(r'<script[^>]*class="mgt-data"[^>]*>(.*?)</script>', html, re.S)[1])
+
+@pytest.mark.parametrize("name", ["pad", "fingerprint", "dream", "shift", "train"])
+def test_a_figure_of_three_has_their_names(pages, name):
+    assert given(pages[name])["classes"] == list(NAMES)
+    if name != "train": assert any(called in pages[name].split("<script")[0] for called in NAMES)
+
+def test_a_figure_of_digits_is_as_it_was():
+    split = load_mnist("digits").test
+    for figure in (DigitPad(NumpyNet(), split), MovedDigit(NumpyNet(), split), Dream(NumpyNet(0), NumpyNet(1), split)):
+        assert "classes" not in given(figure._repr_html_())
+
+def test_the_pen_is_no_broader_than_a_quarter_of_the_sheet():
+    full = Split(np.ones((3, 784), np.float32), np.arange(3, dtype=np.int32))
+    assert digit_pad.pen_width(full) == digit_pad.PAD_SIDE / 4
+
+SAYS = dict(pad="this is test image 2 of 4 of a Trouser", fingerprint="The nearest mean fingerprint is that of the",
+            shift="Three logits against pixels sideways; below them the class that is read", dream="A search for an Ankle boot, from noise 0",
+            train="The network reads")
+PRESSED = dict(pad="Test image of a Trouser", fingerprint="Test image of a Ring", shift="Test image of a Ring", dream="Step", train="Held-out image")
+
+@pytest.mark.parametrize("name", list(SAYS))
+def test_a_script_shows_three_names(chromium, pages, tmp_path, name):
+    with visit(chromium, page_file(tmp_path, pages[name]), height=2000) as page:
+        figure = page.locator(f".mgt-{name}[data-ready]")
+        if name == "dream": figure.get_by_text(SAYS[name]).first.wait_for()
+        if name == "train": figure.get_by_text("Untrained").first.wait_for()
+        for _ in range(2 if name == "pad" else 1): figure.get_by_role("button", name=PRESSED[name], exact=True).click()
+        if name != "dream": figure.get_by_text(SAYS[name]).first.wait_for()
+        lists = figure.get_by_role("list").all()
+        for rows in lists: assert rows.get_by_role("listitem").count() in (3, 4)  # the fingerprint's has the reader's own
+        assert name == "shift" or lists
+        assert not re.search(r"undefined|NaN|\bdigit\b", figure.inner_text().replace("Write a digit", ""))
