@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['whole', 'positive', 'not_negative', 'one_of', 'digest', 'check_place', 'write_by_rename', 'put', 'write_arrays',
-           'read_arrays', 'silent_stderr']
+           'read_arrays', 'needs_eager', 'silent_stderr']
 
 # %% ../nbs/11_checks.ipynb #e2d16d87
-import contextlib, hashlib, math, numbers, os, threading
+import contextlib, hashlib, math, numbers, os, subprocess, sys, threading
 from pathlib import Path
 import numpy as np
 
@@ -93,17 +93,32 @@ def read_arrays(path) -> dict:
         except Exception:
             raise ValueError(f"{path}: not a NumPy archive of weights, or a damaged one") from None
 
+# %% ../nbs/11_checks.ipynb #977be8bc
+def needs_eager():
+    "`RuntimeError` where TensorFlow was told not to compute, but to build a graph as in 2018."
+    tf = sys.modules.get("tensorflow")
+    if not tf or tf.compat.v1.executing_eagerly_outside_functions(): return
+    raise RuntimeError("TensorFlow only builds a graph here, as in 2018: leave out "
+                       "tf.compat.v1.disable_eager_execution(), disable_v2_behavior() or "
+                       "tf.Graph().as_default(), and start Python again")
+
 # %% ../nbs/11_checks.ipynb #1337c32b
 _SILENCE = threading.RLock()  # two at once would each put back what the other had put there
+_LISTEN = "import sys; sys.stderr.buffer.write(sys.stdin.buffer.read())"
 
 @contextlib.contextmanager
 def silent_stderr():
-    "Send what is written to file descriptor 2, by C++ or by new processes, to nowhere."
+    "Keep back what is written to file descriptor 2, by C++ too, and say it only where this fails."
     with _SILENCE:
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        try: yield
+        words = [sys.executable, "-I", "-S", "-c", _LISTEN]
+        listener = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
+        kept = os.dup(2)
+        os.dup2(listener.stdin.fileno(), 2)
+        try:
+            yield
+            listener.kill()
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-            os.close(nowhere)
+            listener.stdin.close()
+            listener.wait()

@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0");
 
 # %% ../nbs/10_device.ipynb #38f109cb
-import contextlib, platform, re, shutil, statistics, subprocess, time
+import contextlib, platform, re, shutil, statistics, subprocess, sys, time
 from pathlib import Path
 from .checks import one_of, silent_stderr
 
@@ -21,6 +21,15 @@ with silent_stderr():
     import tensorflow as tf
     tf.config.list_physical_devices()
 tf.config.experimental.enable_tensor_float_32_execution(False)
+
+# %% ../nbs/10_device.ipynb #850b66c6
+def _let_memory_grow(gpus):
+    "Let TensorFlow take a GPU's memory as it needs it, unless it has taken all of it already."
+    for gpu in gpus:
+        with contextlib.suppress(RuntimeError, ValueError):
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+_let_memory_grow(tf.config.list_physical_devices("GPU"))
 
 # %% ../nbs/10_device.ipynb #b88823e3
 def use_device(
@@ -31,16 +40,17 @@ def use_device(
     one_of(("auto", "cpu", "gpu"), device=name)
     gpus = tf.config.get_visible_devices("GPU")
     if name == "gpu" and not gpus:
-        raise RuntimeError("no GPU is visible to TensorFlow; use --device cpu")
+        raise RuntimeError(f"no GPU is visible to TensorFlow; use --device cpu{_why_no_gpu()}")
     if name == "cpu": tf.config.set_visible_devices([], "GPU")
-    else: _let_memory_grow(gpus)
     return "gpu" if gpus and name != "cpu" else "cpu"
 
-def _let_memory_grow(gpus):
-    "Let TensorFlow take a GPU's memory as it needs it, unless it has taken all of it already."
-    for gpu in gpus:
-        with contextlib.suppress(RuntimeError):
-            tf.config.experimental.set_memory_growth(gpu, True)
+def _why_no_gpu() -> str:
+    "What TensorFlow says of GPUs where it looks for them with all its words, in one line."
+    ask = "import tensorflow as tf; tf.config.list_physical_devices('GPU')"
+    asked = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True,
+                           env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "0"})
+    told = re.findall(r"^[IWEF]\d{4} .*?\] *(.*(?:cuda|CUDA|cuInit|GPU).*)$", asked.stderr, re.M)
+    return f". TensorFlow says: {' '.join(dict.fromkeys(told))}" if told else ""
 
 # %% ../nbs/10_device.ipynb #3790fc6a
 def describe_device() -> str:  # one line: device, driver, versions

@@ -9,11 +9,13 @@ __all__ = ['SIDE', 'DIGIT', 'PAD_SIDE', 'DOUBTED', 'probabilities', 'check_sampl
 
 # %% ../nbs/39_digit_pad.ipynb #a99e010e
 import numpy as np
+from .checks import needs_eager
 from .class_names import aslant_below, in_words, noun, nouns, with_article
 from .data import Split, check_split, load_mnist
 from .explore import figure_html
+from .keras_net import two_layers
 from .page_engine import (
-    classes_of, layers_of, named, packed_images, packed_net, widget)
+    NumpyNet, classes_of, layers_of, named, packed_images, packed_net, widget)
 
 # %% ../nbs/39_digit_pad.ipynb #20298e15
 def probabilities(logits: np.ndarray) -> np.ndarray:  # (n, 10) -> (n, 10)
@@ -167,12 +169,14 @@ class DigitPad:
     "A pad to write on, and the network that reads it: displays itself, runs in the page alone."
     def __init__(
         self,
-        net,                  # trained: an `MnistNet`, or what has its weights, `hidden` and call
+        net,                  # trained: an `MnistNet`, one of Keras, or what is like them
         samples: Split=None,  # to take test images from; `load_mnist().test` if not given
         ideals=None,          # (10, 784): an image a digit, shown beside what the network sees
     ):
-        count = len(classes_of(net))
-        self.net, self.samples = net, check_samples(samples or load_mnist().test, count)
+        needs_eager()
+        self.net = net if hasattr(net, "w1") else NumpyNet.of(two_layers(net))
+        count = len(classes_of(self.net))
+        self.samples = check_samples(samples or load_mnist().test, count)
         self.ideals = None if ideals is None else np.asarray(ideals)
         if ideals is not None and self.ideals.shape != (count, 784):
             raise ValueError(f"ideals of shape {self.ideals.shape}, not ({count}, 784)")

@@ -24,7 +24,6 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbdev.clean import clean_nb
 
 # %% ../nbs/15_execution.ipynb #dfda957e
-from .checks import silent_stderr
 from .manuscript import FOLDS, bare_name, first_copies, project
 
 # %% ../nbs/15_execution.ipynb #7774d9fd
@@ -57,11 +56,19 @@ def _forks(env: dict) -> bool:
     "Whether kernels are forked."
     return sys.platform == "linux" and not may_use_gpu(env)
 
+_SAID = tempfile.TemporaryFile()  # by the fork server
+
 def warm_up(env: dict):
     "Let the fork server begin to import, if there is to be one; it is not waited for."
     if not _forks(env): return
     multiprocessing.get_context("forkserver").set_forkserver_preload(SHARED)
-    with silent_stderr(), mock.patch.dict(os.environ, env): forkserver.ensure_running()
+    kept = os.dup(2)
+    os.dup2(_SAID.fileno(), 2)
+    try:
+        with mock.patch.dict(os.environ, env): forkserver.ensure_running()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 # %% ../nbs/15_execution.ipynb #05e6afb1
 class _Fork:
@@ -71,7 +78,9 @@ class _Fork:
         code = f"{inspect.getsource(_become_kernel)}\n_become_kernel({', '.join(told)})"
         context = multiprocessing.get_context("forkserver")
         self.process = context.Process(target=exec, args=(code, told))
-        self.process.start()
+        try: self.process.start()
+        except (EOFError, OSError) as e:
+            raise RuntimeError(f"no kernel can be started: {_last_words(_SAID) or e}") from None
         self.pid = self.process.pid
     def poll(self): return self.process.exitcode
     def kill(self): self.process.kill()
@@ -251,7 +260,10 @@ def clock(seconds: float) -> str:
 def _failure(path, runner, error: str) -> str:
     "What failed: the notebook, the cell's source, the error."
     source = re.sub("^", "    ", runner.nb.cells[runner.at].source, flags=re.M)
-    return f"{path.name}, cell {runner.at + 1}:\n\n{source}\n\n{error}"
+    outputs = runner.nb.cells[runner.at].outputs
+    said = "".join(out.text for out in outputs if out.get("name") == "stderr").splitlines()[-5:]
+    words = "\n".join(["", "", "On standard error:", *said]) if said else ""
+    return f"{path.name}, cell {runner.at + 1}:\n\n{source}\n\n{error}{words}"
 
 def _last_words(log) -> str:
     "The last lines a kernel wrote to its standard error."

@@ -21,7 +21,9 @@ from typing import NamedTuple
 from .data import Split, check_all_digits, check_split
 from .decision_figure import draw_reading
 from .fingerprint_panels import draw_panels, top_of
-from .mnist_net import MnistNet, Weights, hidden_layer, output_layer
+from .checks import needs_eager
+from .mnist_net import (
+    MnistNet, Weights, as_network, hidden_layer, output_layer)
 
 # %% ../nbs/04_fingerprints.ipynb #03dd3836
 def means_of(vectors, labels, count=10):  # (n, d), (n,) -> (10, d)
@@ -67,20 +69,23 @@ class Fingerprints(NamedTuple):
 # %% ../nbs/04_fingerprints.ipynb #83fbe522
 def _checked(images) -> np.ndarray:  # (n, 784) float32
     "Images as an array; `ValueError` where they are not rows of 784 numbers in [0, 1]."
+    needs_eager()
     images = np.asarray(images, np.float32)
     no_labels = np.zeros(len(images) if images.ndim else 0, np.int32)
     return check_split((images, no_labels)).images
 
 # %% ../nbs/04_fingerprints.ipynb #1c414c82
 def fingerprints(
-    net: MnistNet,
+    net: MnistNet,  # or one of Keras, of two dense layers
     split: Split,  # images (n, 784) in [0, 1] and labels (n,)
 ) -> Fingerprints:
     "Fingerprints of a split; `ValueError` where it is no split or lacks a digit."
-    images, labels = check_split(split, len(net.classes))
-    check_all_digits(labels, len(net.classes))
+    net = as_network(net)
+    count = len(net.classes)
+    images, labels = check_split(split, count)
+    check_all_digits(labels, count)
     vectors, means = vectors_and_means(net.weights, images, labels)
-    by_digit = [vectors.numpy()[labels == digit] for digit in range(len(net.classes))]
+    by_digit = [vectors.numpy()[labels == digit] for digit in range(count)]
     return Fingerprints(by_digit, means.numpy(), net.weights, net.classes)
 
 # %% ../nbs/04_fingerprints.ipynb #54865844
@@ -135,11 +140,11 @@ def _parts_of_logits(weights, images):  # -> (n, hidden, 10)
     return hidden_layer(weights, images)[:, :, None] * weights.w2
 
 def contributions(
-    net: MnistNet,
+    net: MnistNet,  # or one of Keras
     images,         # (n, 784) in [0, 1]
 ) -> np.ndarray:    # (n, hidden, 10): 12 kB per image with 300 units
     "What each hidden unit adds to each logit; with the bias they sum to the logits."
-    return _parts_of_logits(net.weights, _checked(images)).numpy()
+    return _parts_of_logits(as_network(net).weights, _checked(images)).numpy()
 
 # %% ../nbs/04_fingerprints.ipynb #7cbd91a0
 def running_sums(weights, vector, order):  # (hidden,), (units,) -> (units + 1, 10)

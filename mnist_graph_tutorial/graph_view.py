@@ -7,7 +7,7 @@ __all__ = ['GraphView', 'GraphSteps', 'graph_of']
 
 # %% ../nbs/28_graph_view.ipynb #fa272ed7
 import collections, functools, html
-from .checks import whole
+from .checks import needs_eager, whole
 from .explore import interactive, static
 from .graph_drawing import svg_text
 from .graph_folding import closed, group_title, shown_member
@@ -133,6 +133,7 @@ class GraphView:
         allow_effects: bool=False,  # run the function even if it writes files or calls Python
     ):
         "The values of all nodes, step by step; `ValueError` for a part, or if that does more."
+        needs_eager()
         if self.run: return GraphSteps(self, allow_effects)
         raise ValueError(f"{self.name} is part of a graph: "
                          "step through the whole graph to see values")

@@ -11,11 +11,13 @@ __all__ = ['OBJECTIVES', 'mean_images', 'post_objective', 'logit_objective', 'fi
 import functools
 from typing import NamedTuple
 import numpy as np
-from .checks import not_negative, one_of, positive, whole
+from .checks import needs_eager, not_negative, one_of, positive, whole
 from .class_names import DIGITS
 from .data import Split, check_all_digits, check_split
 from .device import compiled
-from .mnist_net import MnistNet, Weights, binary_cross_entropy
+from .keras_net import ends_in_softmax, is_keras
+from .mnist_net import (
+    MnistNet, Weights, as_network, binary_cross_entropy)
 import tensorflow as tf
 
 # %% ../nbs/05_ideal_images.ipynb #7db3cefc
@@ -125,6 +127,16 @@ def correlation(a, b):  # (n, 784), (n, 784) -> (n,)
     zeros = np.zeros(len(a), norms.dtype)
     return np.divide((a * b).sum(axis=1), norms, out=zeros, where=norms > 0)
 
+# %% ../nbs/05_ideal_images.ipynb #4116742f
+def _giving_logits(net):
+    "A network; of Keras one of two dense layers or one that gives logits, else `ValueError`."
+    needs_eager()
+    if not is_keras(net): return net
+    try: return as_network(net)
+    except ValueError:
+        if not ends_in_softmax(net): return net
+    raise ValueError("the network ends in softmax; ideal images need the logits before it")
+
 # %% ../nbs/05_ideal_images.ipynb #ad1b6da9
 class IdealImages(NamedTuple):
     "Ten images, digit 0 to 9, and how good they are."
@@ -149,6 +161,7 @@ def ideal_images(
     means: np.ndarray=None,   # (10, 784) mean images, for the scores
 ) -> IdealImages:
     "The image each output likes best; `ValueError` for bad settings or divergence."
+    net, second = map(_giving_logits, (net, second))
     one_of(OBJECTIVES, objective=objective)
     not_negative(l1=l1, l2=l2, tv=tv)
     positive(learning_rate=learning_rate)

@@ -10,7 +10,7 @@ __all__ = ['METHODS', 'Method', 'absolute', 'adagrad', 'stepper', 'descend', 'de
 import functools
 from typing import Callable, NamedTuple
 import numpy as np
-from .checks import one_of, whole
+from .checks import needs_eager, one_of, whole
 from .device import compiled
 from .inverting import LearnedInverse, check_matrix, check_settings
 from .inverting import learned, product
@@ -87,6 +87,7 @@ def learn_inverse(
     dtype: str="float32",         # or "float64"
 ) -> LearnedInverse:
     "Learn X with X A = I in one compiled graph; `ValueError` where that is impossible."
+    needs_eager()
     A = check_settings(A, dtype, steps, log_every, learning_rate)
     one_of(METHODS, method=method)
     marks = np.append(np.arange(0, steps, log_every), steps)
@@ -149,6 +150,7 @@ def newton_schulz(
     dtype: str="float64",     # or "float32"
 ) -> LearnedInverse:  # with the loss before and after every step
     "Invert A by Newton and Schulz's iteration; `ValueError` where that is impossible."
+    needs_eager()
     A = check_matrix(A, dtype)
     whole(steps=steps)
     unfit = "the numbers of the matrix are too large or too small to be squared"

@@ -5,16 +5,18 @@
 # %% auto #0
 __all__ = ['INITIALS', 'epoch', 'Weights', 'hidden_layer', 'output_layer', 'binary_cross_entropy', 'post_cross_entropy',
            'softmax_cross_entropy', 'slope', 'post_initial', 'he_initial', 'MnistNet', 'gradients', 'descend', 'sweep',
-           'Scores', 'share_right', 'scores', 'evaluate', 'train', 'confusion', 'activity']
+           'as_network', 'Scores', 'share_right', 'scores', 'evaluate', 'train', 'confusion', 'activity']
 
 # %% ../nbs/03_mnist_net.ipynb #5dc43dd9
 from typing import Callable, NamedTuple
 import numpy as np
 from sklearn.metrics import confusion_matrix
 from .device import compiled
-from .checks import one_of, read_arrays, whole, write_arrays
+from .checks import (
+    needs_eager, one_of, read_arrays, whole, write_arrays)
 from .class_names import DIGITS
 from .data import Mnist, Split, check_split, load_mnist
+from .keras_net import two_layers
 from .training import History, fit, read_weights
 import tensorflow as tf
 
@@ -82,6 +84,7 @@ class MnistNet(tf.Module):
         classes=DIGITS,       # what the outputs are called, one for each
     ):
         super().__init__()
+        needs_eager()
         whole(hidden=hidden)
         one_of(INITIALS, initial=initial)
         self.classes = tuple(classes)
@@ -92,6 +95,7 @@ class MnistNet(tf.Module):
     @property
     def weights(self) -> Weights: # tensors: a copy that later training does not change
         "The weights as they are now."
+        needs_eager()
         return Weights(*(getattr(self, name).read_value() for name in Weights._fields))
 
     def assign(self, weights: Weights):
@@ -154,6 +158,14 @@ def sweep(weights: Weights, images, labels, order, rate, loss, batch_size):
 
 epoch = compiled(sweep)
 
+# %% ../nbs/03_mnist_net.ipynb #1e3046e7
+def as_network(
+    net,  # an `MnistNet`, or a network of Keras
+) -> MnistNet:
+    "The network itself; of two dense layers of Keras a copy. `ValueError` for any other network."
+    needs_eager()
+    return net if hasattr(net, "w1") else MnistNet.of(Weights(*two_layers(net)))
+
 # %% ../nbs/03_mnist_net.ipynb #acfcf48b
 class Scores(NamedTuple):
     "How a network does on a split."
@@ -172,13 +184,14 @@ def scores(weights: Weights, images, labels, loss): # -> two scalars
     return loss(logits, labels), share_right(logits, labels)
 
 def evaluate(
-    net: MnistNet,
+    net: MnistNet,  # or one of Keras, of two dense layers
     split: Split,  # images (n, 784) in [0, 1] and labels (n,)
     *,
     loss=post_cross_entropy,
 ) -> Scores:
     "Loss and accuracy of a network on a split; `ValueError` for bad images or labels."
-    images, labels = map(tf.constant, check_split(split, len(net.classes)))
+    net = as_network(net)
+    images, labels = check_split(split, len(net.classes))
     return Scores(*map(float, scores(net.weights, images, labels, loss)))
 
 # %% ../nbs/03_mnist_net.ipynb #e196e56d
@@ -196,6 +209,8 @@ def train(
     strategy=None,        # a `tf.distribute.Strategy`: train on all its devices
 ) -> History:
     "Train by plain gradient descent; `ValueError` for what cannot be trained."
+    if not isinstance(net, MnistNet):
+        raise ValueError(f"an MnistNet is trained here, not a {type(net).__name__}")
     return fit(net, data, epoch, scores, gradients=gradients, epochs=epochs,
                batch_size=batch_size, learning_rate=learning_rate, seed=seed, loss=loss,
                each=each, checkpoint=checkpoint, strategy=strategy)
@@ -206,9 +221,10 @@ def confusion(
     split: Split,
 ) -> np.ndarray:  # (10, 10) counts: the right digit down, the network's answer across
     "How often each digit was taken for which."
+    net = as_network(net)
     outputs = len(net.classes)
     images, labels = check_split(split, outputs)
-    answers = np.argmax(net(tf.constant(images)), axis=1)
+    answers = np.argmax(net(images), axis=1)
     return confusion_matrix(labels, answers, labels=range(outputs))
 
 # %% ../nbs/03_mnist_net.ipynb #1e3c5a0c
@@ -217,4 +233,4 @@ def activity(
     images,         # (n, 784)
 ) -> np.ndarray:    # (hidden,) from 0, a dead unit, to 1, one that is always on
     "For each hidden unit, the share of images for which its activation is above zero."
-    return np.mean(net.hidden(tf.constant(images)).numpy() > 0, axis=0)
+    return np.mean(as_network(net).hidden(tf.constant(images)).numpy() > 0, axis=0)

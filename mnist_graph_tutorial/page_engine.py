@@ -26,6 +26,13 @@ class NumpyNet:
         self.w1, self.b1 = rng.normal(0, .05, (784, units)), rng.normal(0, .5, units)
         self.w2, self.b2 = rng.normal(0, .3, (units, outputs)), np.zeros(outputs)
 
+    @classmethod
+    def of(cls, weights) -> "NumpyNet":  # w1 (784, units), b1, w2 (units, 10), b2
+        "A network with the given weights."
+        net = cls(units=1)
+        net.w1, net.b1, net.w2, net.b2 = weights
+        return net
+
     def hidden(self, images):    # (n, 784) -> (n, units)
         "The activations of the hidden units."
         return np.maximum(images @ self.w1 + self.b1, 0)

@@ -16,13 +16,16 @@ from .manuscript import notebooks, project
 
 # %% ../nbs/45_readme.ipynb #0695d35a
 def badges() -> str:
-    "Badges for the tests, Colab, the licence and Python, in Markdown."
+    "Badges for the tests, Colab, Binder, the licence and Python, in Markdown."
     with contextlib.chdir(project()): settings = get_config()
     shield, colab = "https://img.shields.io/badge", "https://colab.research.google.com"
     tests = f"{settings.git_url}/actions/workflows/test.yml"
     chapter = f"{settings.user}/{settings.repo}/blob/{settings.branch}/nbs/01_graph_basics.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{settings.user}/{settings.repo}/{settings.branch}"
     pictures = {"Tests": (f"{tests}/badge.svg", tests),
                 "Open in Colab": (f"{colab}/assets/colab-badge.svg", f"{colab}/github/{chapter}"),
+                "Open in Binder": ("https://mybinder.org/badge_logo.svg",
+                                   f"{binder}?urlpath=lab/tree/nbs/01_graph_basics.ipynb"),
                 "Licence: Apache 2.0": (f"{shield}/licence-Apache--2.0-blue", "LICENSE"),
                 f"Python {settings.min_python} or later":
                     (f"{shield}/python-{settings.min_python}%2B-blue", "pyproject.toml")}

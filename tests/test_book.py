@@ -96,6 +96,37 @@ def test_a_failing_cell_ends_the_run_and_keeps_what_ran(notebook):
     assert text(run, 0) == "kept\n" and outputs(run)[1][0]["output_type"] == "error" and outputs(run)[2] == []
     assert path.read_text() == before
 
+def test_what_tensorflow_says_before_a_cell_fails_is_told_with_the_failure(notebook):
+    path = notebook("import sys\nprint('harmless', file=sys.stderr)", """
+        import os, sys, time
+        os.write(2, b"W0000 00:00:1.5  7 bfc_allocator.cc:501] Allocator ran out of memory trying to allocate 2.00GiB\\n")
+        time.sleep(1)
+        sys.stderr.flush()
+        raise MemoryError('OOM when allocating tensor')""")
+    env = environment("digits", "cpu")
+    env.pop("PYTEST_CURRENT_TEST")  # with it, a kernel does not listen to what C++ writes
+    run = execute(path, env)
+    assert run.problem.endswith("MemoryError: OOM when allocating tensor\n\nOn standard error:\n"
+                                "W0000 00:00:1.5  7 bfc_allocator.cc:501] Allocator ran out of memory trying to allocate 2.00GiB")
+
+DIES = """
+import os, sys
+from pathlib import Path
+from mnist_graph_tutorial import execution
+if __name__ == "__main__":
+    execution.SHARED[:] = ["dies_while_imported"]
+    try: execution.execute(Path(sys.argv[1]), execution.environment("digits", "cpu"))
+    except RuntimeError as e: print(e)
+"""
+
+def test_what_the_fork_server_says_when_it_dies_is_told(notebook, tmp_path):
+    if sys.platform != "linux": pytest.skip("kernels are forked on Linux alone")
+    (tmp_path / "dies_while_imported.py").write_text("import os; os.write(2, b'built for AVX, which is not here\\n'); os.abort()")
+    (tmp_path / "dies.py").write_text(DIES)
+    env = os.environ | dict(PYTHONPATH=f"{tmp_path}{os.pathsep}{project()}", CUDA_VISIBLE_DEVICES="-1")
+    done = subprocess.run([sys.executable, tmp_path / "dies.py", notebook("1")], env=env, capture_output=True, text=True)
+    assert "no kernel can be started: built for AVX, which is not here" in done.stdout, done.stderr
+
 def test_of_other_images_a_check_that_fails_is_told_and_counted_and_ends_nothing(notebook):
     path = notebook("#| check\nassert 1 + 1 == 3, 'three\\ntimes'", "#| check\n{}['mnist']", "#| check\nassert True", "print('on')")
     assert execute(path, environment("digits")).problem != ""

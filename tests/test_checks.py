@@ -1,10 +1,13 @@
 """Arguments that make no sense, and files that are never half written."""
-import math, os, stat
+import math, os, signal, stat, subprocess, sys
 from decimal import Decimal
+from pathlib import Path
 import numpy as np
 import pytest
-from mnist_graph_tutorial.checks import (check_place, digest, not_negative, one_of, positive, put, read_arrays, whole,
+from mnist_graph_tutorial.checks import (check_place, digest, needs_eager, not_negative, one_of, positive, put, read_arrays, whole,
                                          write_arrays, write_by_rename)
+
+ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize("value", [1, 7, np.int64(3), np.uint8(2)])
 def test_whole_numbers_pass(value): whole(epochs=value)
@@ -75,3 +78,76 @@ def test_text_is_written_in_utf_8_through_a_link(tmp_path):
     put(tmp_path / "link.txt", "größer\n")
     assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "real.txt").read_bytes() == "größer\n".encode()
     assert stat.S_ISREG((tmp_path / "real.txt").stat().st_mode)
+
+# TensorFlow as in 2018
+
+AS_IN_2018 = """
+import sys
+import numpy as np
+import tensorflow as tf
+from mnist_graph_tutorial.checks import needs_eager
+from mnist_graph_tutorial.data import load_mnist
+from mnist_graph_tutorial.digit_pad import DigitPad
+from mnist_graph_tutorial.fingerprints import contributions, draw_decision, fingerprints
+from mnist_graph_tutorial.graph_basics import graph_of
+from mnist_graph_tutorial.ideal_images import ideal_images, mean_images
+from mnist_graph_tutorial.inverting import learn_inverse_in_session
+from mnist_graph_tutorial.matrix_inverse import learn_inverse, newton_schulz
+from mnist_graph_tutorial.mnist_net import MnistNet, activity, confusion, evaluate, train
+from mnist_graph_tutorial.sessions import ideal_images_in_session, train_in_session
+data, A = load_mnist("digits"), [[2., 1.], [1., 3.]]
+net, image = MnistNet(hidden=5), data.test.images[0]
+prints = fingerprints(net, data.test)
+tf.function(needs_eager)()
+{switch}
+calls = dict(
+    MnistNet=lambda: MnistNet(), train=lambda: train(net, data, epochs=1), evaluate=lambda: evaluate(net, data.test),
+    confusion=lambda: confusion(net, data.test), activity=lambda: activity(net, data.test.images), save=lambda: net.save("never.npz"),
+    fingerprints=lambda: fingerprints(net, data.test), contributions=lambda: contributions(net, image[None]),
+    classify=lambda: prints.classify(image[None]), draw_decision=lambda: draw_decision(prints, image),
+    ideal_images=lambda: ideal_images(net, steps=1), of_a_function=lambda: ideal_images(lambda x: x[:, :10], steps=1),
+    learn_inverse=lambda: learn_inverse(A, steps=1), newton_schulz=lambda: newton_schulz(A), DigitPad=lambda: DigitPad(net, data.test),
+    steps=lambda: graph_of(lambda a: a * a, 3.).steps(), train_in_session=lambda: train_in_session(net, data, epochs=1),
+    ideal_images_in_session=lambda: ideal_images_in_session(net, steps=1))
+for name, call in calls.items():
+    try: call()
+    except RuntimeError as e: print("refused" if str(e).startswith("TensorFlow only builds a graph here") and "\\n" not in str(e) else e)
+    except Exception as e: print(name, repr(e))
+    else: print(name, "ran")
+learn_inverse_in_session(A, steps=1), graph_of(lambda a: a * a, 3.), mean_images(load_mnist("digits").test)  # compute as they did then, or not
+print(len(calls))
+"""
+
+@pytest.mark.parametrize("switch", ["tf.compat.v1.disable_v2_behavior()", "tf.compat.v1.disable_eager_execution()"])
+def test_where_tensorflow_only_builds_graphs_every_function_that_computes_says_so(switch, tmp_path):
+    env = os.environ | dict(PYTHONPATH=str(ROOT), MPLBACKEND="agg", CUDA_VISIBLE_DEVICES="-1")
+    done = subprocess.run([sys.executable, "-c", AS_IN_2018.format(switch=switch)], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *said, count = done.stdout.split("\n")[:-1]
+    assert [line for line in said if line != "refused"] == [] and len(said) == int(count) == 18
+    assert not list(tmp_path.iterdir())
+
+def test_an_own_graph_is_told_as_well():
+    import tensorflow as tf
+    needs_eager()
+    with tf.Graph().as_default(), pytest.raises(RuntimeError, match=r"tf\.Graph\(\)\.as_default\(\)"): needs_eager()
+
+# Silence
+
+TALK = """
+import os
+from mnist_graph_tutorial.checks import silent_stderr
+with silent_stderr():
+    os.write(2, b"a processor without AVX")
+    {then}
+os.write(2, b"heard")
+"""
+
+@pytest.mark.parametrize("then, status, says", [
+    ("pass", 0, ["heard"]), ("raise ImportError('no')", 1, ["a processor without AVX", "ImportError: no"]),
+    ("os.abort()", -signal.SIGABRT, ["a processor without AVX"]), ("os.kill(os.getpid(), 9)", -signal.SIGKILL, ["a processor without AVX"]),
+    ("os._exit(3)", 3, ["a processor without AVX"])], ids=["well", "fails", "aborts", "killed", "ends"])
+def test_what_was_kept_back_is_said_where_the_process_fails_or_dies_and_only_there(then, status, says):
+    done = subprocess.run([sys.executable, "-c", TALK.format(then=then)], env=os.environ | dict(PYTHONPATH=str(ROOT)), capture_output=True, text=True)
+    assert done.returncode == status and [word for word in says if word not in done.stderr] == []
+    assert ("AVX" in done.stderr) == ("a processor without AVX" in says) and (says != ["heard"] or done.stderr == "heard")

@@ -87,13 +87,14 @@ def test_an_installed_package_without_notebooks_says_so(words, tmp_path):
     shutil.copytree(project() / "mnist_graph_tutorial", tmp_path / "mnist_graph_tutorial")
     done = call(*words, cwd=tmp_path, where=tmp_path)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "clone of the repository" in done.stderr and "pip install -e '.[dev]'" in done.stderr
+    assert "built without its notebooks" in done.stderr and "clone the repository" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mnist_graph_tutorial"]
 
 def test_a_missing_package_is_named(tmp_path):
     (tmp_path / "nbclient.py").write_text("raise ModuleNotFoundError('No module', name='nbclient')")
     done = call("run", where=f"{tmp_path}{os.pathsep}{project()}")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "nbclient is not installed" in done.stderr and "pip install -e '.[dev]'" in done.stderr
+    assert "nbclient is not installed" in done.stderr and 'pip install -e ".[dev]" in the clone' in done.stderr
 
 def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
     seen = {}

@@ -12,23 +12,44 @@ def test_cpu_is_taken_where_asked_for_and_nothing_is_said():
 
 def test_gpu_where_there_is_none_is_one_clear_line():
     answer = run("from mnist_graph_tutorial.device import *; use_device('gpu')", CUDA_VISIBLE_DEVICES="-1")
-    assert answer.stderr.strip().splitlines()[-1] == "RuntimeError: no GPU is visible to TensorFlow; use --device cpu"
+    assert answer.stderr.strip().splitlines()[-1].startswith("RuntimeError: no GPU is visible to TensorFlow; use --device cpu")
 
-def pretend_gpus(monkeypatch, set_growth):
-    monkeypatch.setattr(device.tf.config, "get_visible_devices", lambda kind: ["GPU 0", "GPU 1"])
-    monkeypatch.setattr(device.tf.config, "set_visible_devices", lambda devices, kind: None)
-    monkeypatch.setattr(device.tf.config.experimental, "set_memory_growth", set_growth)
+def test_why_there_is_no_gpu_is_what_tensorflow_says(monkeypatch):
+    said = """I0000 00:00:1.5  7 port.cc:153] oneDNN custom operations are on.
+I0000 00:00:1.5  7 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.
+W0000 00:00:1.6  7 gpu_device.cc:2344] Cannot dlopen some GPU libraries.
+Skipping registering GPU devices...
+I0000 00:00:1.7  7 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.
+"""
+    asked = []
+    def answer(words, env, **pipes):
+        asked.append(env["TF_CPP_MIN_LOG_LEVEL"])
+        return subprocess.CompletedProcess(words, 0, "", said)
+    monkeypatch.setattr(device.tf.config, "get_visible_devices", lambda kind: [])
+    monkeypatch.setattr(device.subprocess, "run", answer)
+    with pytest.raises(RuntimeError) as error: device.use_device("gpu")
+    assert str(error.value) == ("no GPU is visible to TensorFlow; use --device cpu. TensorFlow says: Could not find cuda drivers on your machine, "
+                                "GPU will not be used. Cannot dlopen some GPU libraries.") and asked == ["0"]
+    said = ""
+    with pytest.raises(RuntimeError, match="use --device cpu$"): device.use_device("gpu")
 
-def test_the_memory_of_gpus_grows_where_they_are_used(monkeypatch):
-    told = []
-    pretend_gpus(monkeypatch, lambda gpu, grows: told.append((gpu, grows)))
-    assert device.use_device("cpu") == "cpu" and told == []
-    assert device.use_device("gpu") == "gpu" and told == [("GPU 0", True), ("GPU 1", True)]
+PRETEND = """
+import tensorflow as tf
+told = []
+def grow(gpu, grows):
+    told.append((gpu, grows))
+    if gpu == "late": raise RuntimeError("Physical devices cannot be modified after being initialized")
+    if gpu == "cut": raise ValueError("Cannot set memory growth on device when virtual devices configured")
+tf.config.list_physical_devices = lambda kind=None: ["GPU 0", "late", "cut", "GPU 1"] if kind == "GPU" else []
+tf.config.experimental.set_memory_growth = grow
+import mnist_graph_tutorial.device
+print(told)
+"""
 
-def test_a_gpu_whose_memory_is_taken_already_is_used_as_it_is(monkeypatch):
-    def too_late(gpu, grows): raise RuntimeError("Physical devices cannot be modified after being initialized")
-    pretend_gpus(monkeypatch, too_late)
-    assert device.use_device("auto") == "gpu"
+def test_the_memory_of_every_gpu_grows_as_soon_as_the_book_is_imported_where_it_still_can():
+    done = run(PRETEND)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{[(name, True) for name in ('GPU 0', 'late', 'cut', 'GPU 1')]}\n"
 
 GROWING = """
 from mnist_graph_tutorial.device import tf, use_device

@@ -55,9 +55,14 @@ def imported(code: str) -> set[str]:
 
 def test_every_import_is_a_requirement():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    book, dev = ([*project["dependencies"], *project["optional-dependencies"]["book"]], project["optional-dependencies"]["dev"])
+    assert "mnist_graph_tutorial[book]" in dev
+    missing_from(book, [path.read_text() for path in ROOMS] + list(map(code_of, NOTEBOOKS)))
+    missing_from([*book, *dev], [path.read_text() for path in (ROOT / "tests").glob("*.py")])
+
+def missing_from(wanted: list, code: list):
+    "Fails where code imports what no requirement brings."
     said = {re.match(r"[\w.-]+", need)[0].lower().replace("-", "_") for need in wanted}
-    code = [path.read_text() for path in (*ROOMS, *(ROOT / "tests").glob("*.py"))] + list(map(code_of, NOTEBOOKS))
     packages = set().union(*map(imported, code)) - set(sys.stdlib_module_names) - {"mnist_graph_tutorial"}
     packages -= {path.stem for path in (ROOT / "tests").glob("*.py")} | {"jax", "torch", "keras"}  # TensorFlow brings Keras; the others are for the bench alone
     known = packages_distributions()

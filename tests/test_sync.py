@@ -6,7 +6,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 FLOORS = [
-    {"checks", "class_names"},
+    {"checks", "class_names", "own_copy", "keras_net"},
     {"device", "explore", "exercises", "contact_sheets", "graph_layers", "own_data"},
     {"image_files"},
     {"data", "inverting", "fingerprint_panels", "page_engine", "page_network", "graph_layout", "graph_values", "graph_operations", "graph_details", "manuscript", "card"},
