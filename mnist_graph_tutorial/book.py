@@ -23,7 +23,7 @@ from .data import files_of
 from mnist_graph_tutorial.execution import (
     Executed, Turns, clock, environment, execute, helpers, may_use_gpu,
     warm_up)
-from .manuscript import bare_name, notebooks
+from .manuscript import bare_name, claimed, notebooks, same_code
 from .own_data import KNOWN, ImageFiles
 from .plain_pages import render
 from .readme import write_readme
@@ -126,20 +126,21 @@ def run(
     env, start = environment(source, device), time.monotonic()
     warm_up(env)
     where = settle_device(device)
-    out.mkdir(parents=True, exist_ok=True)
-    executed = _run_each(paths, env, out, notice)
-    complete = not executed[-1].problem
-    if not complete:
-        print(
-            f"\n{executed[-1].problem}\n\nAll outputs up to there: {out / executed[-1].path.name}",
-            file=sys.stderr,
-        )
-    if complete and update: save(executed)
-    copies = earlier(out) | {done.path: out / done.path.name for done in executed}
-    with helpers(env, WORKERS) as pool: front = render(out, copies, pool.map)
+    with claimed(out):
+        executed = _run_each(paths, env, out, notice)
+        complete = not executed[-1].problem
+        if not complete: _tell_problem(executed[-1], out)
+        if complete and update: save(executed)
+        copies = earlier(out) | {done.path: out / done.path.name for done in executed}
+        with helpers(env, WORKERS) as pool: front = render(out, copies, pool.map)
     print(table(executed, time.monotonic() - start, where, name, front))
     if profile: print(slowest(executed))
     return complete
+
+def _tell_problem(failed: Executed, out: Path):
+    "Say which cell failed, and where the outputs are."
+    kept = f"All outputs up to there: {out / failed.path.name}"
+    print(f"\n{failed.problem}\n\n{kept}", file=sys.stderr)
 
 def earlier(out: Path) -> dict:
     "Notebooks that another run has left, unless they are damaged or their code has changed since."
@@ -148,13 +149,8 @@ def earlier(out: Path) -> dict:
 
 def _is_run_of(path: Path, copy: Path) -> bool:
     "Whether a copy of a notebook has the same code, and shows something."
-    try: run = nbformat.read(copy, 4)
-    except (ValueError, nbformat.ValidationError): return False
-    code, copied = (
-        [cell.source for cell in nb.cells if cell.cell_type == "code"]
-        for nb in (nbformat.read(path, 4), run)
-    )
-    return copied == code and any(cell.get("outputs") for cell in run.cells)
+    if not same_code(path, copy): return False
+    return any(cell.get("outputs") for cell in nbformat.read(copy, 4).cells)
 
 # %% ../nbs/44_book.ipynb #9c7be1a1
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from nbdev.config import get_config
+from .checks import write_by_rename
 from .explore import figure_png, static
 
 # %% ../nbs/41_card.ipynb #27ab8c5f
@@ -38,7 +39,7 @@ def draw_card():
 def write_card(directory):
     "Put the card beside the pages."
     fig = draw_card()
-    (Path(directory) / CARD).write_bytes(figure_png(fig))
+    write_by_rename(Path(directory) / CARD, lambda file: file.write(figure_png(fig)))
     plt.close(fig)
 
 # %% ../nbs/41_card.ipynb #2b0c3e4a

@@ -73,6 +73,9 @@ def write_by_rename(
     try:
         with open(staging, "xb") as file: write(file)
         os.replace(staging, path)
+    except OSError as e:
+        if e.errno is None or e.filename: raise
+        raise OSError(e.errno, e.strerror, str(path)) from None  # a full disk names no file
     finally: staging.unlink(missing_ok=True)
 
 def put(path, text: str):

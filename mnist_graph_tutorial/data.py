@@ -7,7 +7,7 @@ __all__ = ['DIGESTS', 'MIRRORS', 'NOTICE', 'Split', 'Mnist', 'as_split', 'check_
            'cache_directory', 'download', 'load_mnist', 'check_source', 'files_of', 'image_grid']
 
 # %% ../nbs/12_data.ipynb #a1fe58e0
-import gzip, hashlib, http.client, os, socket, ssl, tempfile, zlib
+import gzip, hashlib, http.client, os, socket, ssl, tempfile, time
 import urllib.error, urllib.request
 from pathlib import Path
 from typing import NamedTuple
@@ -91,12 +91,10 @@ def check_all_digits(labels, count: int=10):  # of classes
                                  "a mean needs at least one")
 
 # %% ../nbs/12_data.ipynb #4f942e2b
-def _verified(name: str, raw: bytes, where) -> np.ndarray:
-    "The array in the unpacked bytes of one of the four files; `ValueError` for another SHA-256."
-    array = parse_idx(raw, where)
-    if hashlib.sha256(raw).hexdigest() != DIGESTS[name]:
+def _verify(name: str, packed: bytes, where):
+    "`ValueError` unless bytes, gzipped or not, are one of the four files."
+    if _digest(parse_idx(packed, where)) != DIGESTS[name]:
         raise ValueError(f"{where}: not MNIST's {name} (SHA-256 differs)")
-    return array
 
 def _digest(array: np.ndarray) -> str:
     "The SHA-256 of the IDX file that would hold an array of bytes."
@@ -134,15 +132,22 @@ def cache_directory() -> Path:
     "Where the book keeps what it may need again: a folder in the user's cache directory."
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mnist_graph_tutorial"
 
+_MOST = 1 << 24  # bytes of a file: the largest of MNIST's has 10 million
+
 def _fetch(url: str, bar: Progress, timeout=10) -> bytes:
     "The bytes behind a URL; `bar` counts megabytes."
-    chunks = []
+    raw, start = bytearray(), time.monotonic()
     opener = urllib.request.build_opener()  # looks for proxies anew each time
     with opener.open(url, timeout=timeout) as answer:
-        while chunk := answer.read(1 << 17):
-            chunks.append(chunk)
+        while chunk := answer.read1(1 << 17):
+            raw += chunk
             bar.update(bar.n + len(chunk) / 1e6)
-    return b"".join(chunks)
+            took = time.monotonic() - start
+            if took > timeout and len(raw) < 1_000 * took: raise TimeoutError("a drip")
+            if len(raw) > _MOST: raise ValueError("too large")
+        announced = int(answer.headers["Content-Length"] or 0)
+    if len(raw) < announced: raise http.client.IncompleteRead(raw, announced - len(raw))
+    return bytes(raw)
 
 class _NotFetched(OSError):
     "No mirror has a file; `reasons` says in words why."
@@ -157,9 +162,9 @@ def _fetch_from_any(name: str, mirrors, bar: Progress) -> bytes:
     for mirror in mirrors:
         try:
             packed = _fetch(f"{mirror}{name}.gz", bar)
-            _verified(name, gzip.decompress(packed), mirror)
+            _verify(name, packed, mirror)
             return packed
-        except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as e:
+        except (OSError, ValueError, http.client.HTTPException) as e:
             problems[mirror] = _reason(e) + _by_proxy(mirror)
     raise _NotFetched(name, problems)
 
@@ -168,19 +173,19 @@ _REASONS = [  # the first that an error is one of
     (ssl.SSLCertVerificationError, "the certificate is not trusted, as behind a filter or "
                                    "with a clock that is wrong"),
     (ssl.SSLError, "no secure connection"),
-    (TimeoutError, "no answer in time"),
+    (TimeoutError, "no answer in time, or a slow one"),
     (socket.gaierror, "the name is not known, as without a network"),
     (ConnectionRefusedError, "the connection was refused"),
     ((ConnectionError, http.client.IncompleteRead), "the connection broke off"),
     (http.client.HTTPException, "no web server answered"),
-    ((gzip.BadGzipFile, EOFError, ValueError, zlib.error), "what came is not MNIST, but perhaps "
-                                                           "a page to log in"),
+    ((ValueError, gzip.BadGzipFile), "what came is not MNIST, but perhaps a page to log in"),
 ]
 
 def _reason(error: Exception) -> str:
     "Why a file could not be fetched, in words."
     if isinstance(error, urllib.error.HTTPError):
         what = "the proxy wants a password" if error.code == 407 else "the server refuses"
+        if 300 <= error.code < 400: return f"the server sends elsewhere for ever ({error.code})"
         return f"{what} ({error.code} {error.reason})"
     if isinstance(error, urllib.error.URLError): error = error.reason  # another error, or a text
     if "Tunnel connection failed" in str(error): return f"the proxy refuses ({error})"
@@ -196,10 +201,10 @@ def _by_proxy(url: str) -> str:
 
 # %% ../nbs/12_data.ipynb #af1bc940
 def download(directory: Path, mirrors=MIRRORS) -> Path:
-    "Fetch the four files into `directory`; `OSError` where no mirror has them."
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    "Fetch the four files into `directory`; `OSError` where that fails."
     bar = Progress(11.6, "MB of MNIST")
     try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory.parent, prefix="download-") as staging:
             for name in DIGESTS:
                 Path(staging, f"{name}.gz").write_bytes(_fetch_from_any(name, mirrors, bar))
@@ -207,9 +212,11 @@ def download(directory: Path, mirrors=MIRRORS) -> Path:
             for name in DIGESTS:
                 os.replace(Path(staging, f"{name}.gz"), directory / f"{name}.gz")
                 (directory / name).unlink(missing_ok=True)  # an unpacked one would be read first
-    except OSError:
+    except OSError as e:
         bar.done("MNIST could not be downloaded.")
-        raise
+        if isinstance(e, _NotFetched): raise
+        raise OSError(f"MNIST cannot be kept in {directory.parent}: {e.strerror or e}; set "
+                      "XDG_CACHE_HOME to a directory with 12 MB to spare") from None
     bar.done("MNIST is downloaded and verified.")
     return directory
 

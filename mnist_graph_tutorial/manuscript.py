@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['HEADING', 'FOLDS', 'notebooks', 'bare_name', 'definitions', 'show_exports', 'anchor', 'pandoc_links', 'folded',
-           'processed', 'first_copies', 'once_a_page', 'notebook_links', 'without_outputs']
+           'processed', 'first_copies', 'once_a_page', 'notebook_links', 'without_outputs', 'same_code', 'claimed']
 
 # %% ../nbs/40_manuscript.ipynb #12e38d37
-import ast, contextlib, html, io, json, re
+import ast, contextlib, html, io, json, os, re
 from pathlib import Path
 import nbformat
 from execnb.nbio import mk_cell, read_nb
@@ -153,3 +153,60 @@ def without_outputs(path) -> str:
     for cell in nb.cells:
         if cell.cell_type == "code": cell.outputs = []
     return json.dumps(nb, ensure_ascii=False)  # on one line, lighter
+
+# %% ../nbs/40_manuscript.ipynb #d4b63d11
+try: import fcntl
+except ImportError: fcntl = None  # Windows has none; there nothing is locked
+
+# %% ../nbs/40_manuscript.ipynb #e0fc2553
+_LEFT = re.compile(r"\.[\w-]+\.(?:html|ipynb|png|css)\.\d+\.[0-9a-f]{8}")
+
+def same_code(path, copy) -> bool:
+    "Whether a copy of a notebook has the same code; not where it is damaged."
+    def code(file): return [c.source for c in nbformat.read(file, 4).cells if c.cell_type == "code"]
+    try: return code(copy) == code(path)
+    except (ValueError, nbformat.ValidationError): return False
+
+def _strange(place: Path) -> list[str]:
+    "The files of a directory that would be overwritten, and are not of this book."
+    front, settings = place / "index.html", get_config()
+    ours = f"{settings.doc_host}{settings.doc_baseurl}/card.png"
+    if front.is_file() and ours in front.read_text("utf-8", errors="replace"): return []
+    pages = [f"{bare_name(path)}.html" for path in notebooks()]
+    pages = [name for name in (*pages, "search.html", "card.png") if (place / name).exists()]
+    copies = [path.name for path in notebooks() if (place / path.name).exists()
+              and not same_code(path, place / path.name)]
+    return pages + copies
+
+@contextlib.contextmanager
+def _locked(place: Path):
+    "Keep others from claiming a directory."
+    if not fcntl:
+        yield
+        return
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"another run is writing to {place}; wait for its end, or take another "
+                          "--out") from None
+        yield
+    finally: os.close(handle)
+
+@contextlib.contextmanager
+def claimed(
+    directory,  # to write pages to; made where it is missing
+):
+    "A directory for this process alone; `OSError` where it is a file, somebody else's or in use."
+    place = Path(directory)
+    if place.exists() and not place.is_dir():
+        raise NotADirectoryError(f"{place} is a file; --out needs a directory")
+    with contextlib.chdir(project()): strange = _strange(place.resolve())
+    if strange:
+        raise FileExistsError(f"{place} holds {strange[0]}, which is not this book's and would be "
+                              "overwritten; take another --out")
+    place.mkdir(parents=True, exist_ok=True)
+    with _locked(place):
+        for file in place.iterdir():
+            if _LEFT.fullmatch(file.name): file.unlink()
+        yield place

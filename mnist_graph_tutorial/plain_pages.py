@@ -265,12 +265,11 @@ def _write_pages(out, pages):
         text = template().render(
             page=page, before=before, after=after, links=notebook_links(page.path), **common
         )
-        (out / page.file).write_text(text, "utf-8")
+        put(out / page.file, text)
         if page.path.parent.resolve() != out.resolve():
             put(out / page.path.name, without_outputs(page.path))
-    (out / "search.html").write_text(
-        template().render(page=_search_page(pages), index=search_index(pages), **common), "utf-8"
-    )
+    search = dict(page=_search_page(pages), index=search_index(pages))
+    put(out / "search.html", template().render(**search, **common))
 
 # %% ../nbs/42_plain_pages.ipynb #137b7886
 def search_index(pages) -> str:  # JSON that can stand in a <script>

@@ -11,7 +11,7 @@ import base64, contextlib, html, re
 # %% ../nbs/45_readme.ipynb #a8f4fb9a
 import nbformat
 from nbdev.config import get_config
-from .checks import put
+from .checks import put, write_by_rename
 from .manuscript import notebooks, project
 
 # %% ../nbs/45_readme.ipynb #0695d35a
@@ -72,4 +72,5 @@ def write_readme():
     "Write README.md, its picture, and its source for nbdev's commands."
     put(project() / "README.md", readme())
     put(project() / "nbs/readme.qmd", readme_source())
-    if picture := readme_picture()[1]: (project() / "README.png").write_bytes(picture)
+    if picture := readme_picture()[1]:
+        write_by_rename(project() / "README.png", lambda file: file.write(picture))

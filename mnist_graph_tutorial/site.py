@@ -13,7 +13,7 @@ import nbdev.quarto
 from nbdev.config import get_config
 from .card import card_tags, write_card
 from .checks import one_of, put
-from .manuscript import bare_name, notebook_links, notebooks
+from .manuscript import bare_name, claimed, notebook_links, notebooks
 from .manuscript import once_a_page, project, without_outputs
 from .plain_pages import FORMULAS, render, write_formulas
 
@@ -63,9 +63,9 @@ def post_render(
         if "<math" in text and FORMULAS not in text:
             text = text.replace("</head>", f"{FORMULAS}</head>", 1)
         if page.name in links: text = _with_links(text, *links[page.name], page.parent)
-        page.write_text(text, "utf-8")
+        put(page, text)
     for style in site.rglob("*.css"):
-        style.write_text(without_strangers(style.read_text("utf-8")), "utf-8")
+        put(style, without_strangers(style.read_text("utf-8")))
 
 def _home() -> str:
     "The address of the published site; nbdev writes it into links that forks and copies need."
@@ -99,12 +99,12 @@ def build_site(
     show: bool=False,  # open the front page in a browser
 ) -> Path:  # the front page
     """Render the site from the saved outputs; `ValueError` for another renderer,
-    `FileNotFoundError` where Quarto is missing."""
+    `FileNotFoundError` where Quarto is missing, `OSError` where `out` is not to be had."""
     one_of(("auto", *DIRECTORIES), renderer=renderer)
     if renderer == "auto": renderer = "quarto" if shutil.which("quarto") else "plain"
-    front = {"quarto": _render_with_quarto, "plain": render}[renderer](
-        out or project() / f"_{DIRECTORIES[renderer]}"
-    )
+    if renderer == "quarto": _check_quarto()
+    with claimed(out or project() / f"_{DIRECTORIES[renderer]}") as place:
+        front = {"quarto": _render_with_quarto, "plain": render}[renderer](place)
     if show: {"quarto": _serve, "plain": _open}[renderer](front)
     return front
 
@@ -123,12 +123,15 @@ def _serve(front: Path):
 
 DIRECTORIES = {"quarto": "docs", "plain": "site"}
 
-def _render_with_quarto(out) -> Path:
-    "Write the published edition."
+def _check_quarto():
+    "`FileNotFoundError` where Quarto is missing."
     if not shutil.which("quarto"):
         raise FileNotFoundError(
             "quarto is not on the PATH: install it from https://quarto.org, or use --renderer plain"
         )
+
+def _render_with_quarto(out) -> Path:
+    "Write the published edition."
     with contextlib.chdir(project()):
         Path("README.md").touch()  # newer than its source: not to be made again
         nbdev.quarto.nbdev_docs.__wrapped__()

@@ -7,13 +7,13 @@ __all__ = ['STRATEGIES', 'LOST', 'split_cpu', 'strategy_for', 'worker_config', '
            'start_worker']
 
 # %% ../nbs/38_workers.ipynb #efb5f2f5
-import contextlib, json, os, signal, socket, subprocess, sys, threading
+import contextlib, errno, json, os, signal, socket, subprocess, sys, threading, time
 from pathlib import Path
 from .checks import check_place, one_of, positive, whole
 from .data import load_mnist
 from .device import use_device
-from .mnist_net import MnistNet, train
-from .training import History, check_training, is_chief
+from .mnist_net import MnistNet, post_cross_entropy, train
+from .training import History, check_training, guessing, is_chief
 import tensorflow as tf
 
 # %% ../nbs/38_workers.ipynb #ef27625f
@@ -58,26 +58,86 @@ def worker_config(
     return json.dumps({"cluster": {"worker": addresses}, "task": task})
 
 # %% ../nbs/38_workers.ipynb #2cd2f78a
+def _cluster() -> tuple[dict, tuple]:
+    "The address of each worker, by job and number, and which this one is, as `TF_CONFIG` says."
+    try:
+        config = json.loads(os.environ.get("TF_CONFIG", ""))
+        jobs, task = config["cluster"], config["task"]
+        addresses = {(job, k): _host_and_port(address)
+                     for job in ("chief", "worker") for k, address in enumerate(jobs.get(job, []))}
+        own = task["type"], int(task["index"])
+    except (ValueError, KeyError, TypeError, AttributeError): addresses, own = {}, None
+    if own in addresses: return addresses, own
+    raise ValueError("multiworker needs TF_CONFIG to hold the addresses of all workers, as "
+                     "host:port, and which of them this one is")
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+# %% ../nbs/38_workers.ipynb #62ffc289
+def _listener(host: str, port: int) -> socket.socket:
+    "Listens at a worker's own address; `OSError` where something else does already."
+    try:
+        family, *_, place = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM,
+                                               flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(place[:2], family=family)
+    except OSError as e:
+        if e.errno == errno.EADDRNOTAVAIL and host:
+            print(f"{host} is no address of this machine; where another worker has the same index "
+                  "in TF_CONFIG, both wait for ever", file=sys.stderr, flush=True)
+            return _listener("", port)
+        why = "another program listens there, or another worker with the same index in TF_CONFIG"
+        told = why if e.errno == errno.EADDRINUSE else e.strerror
+        raise OSError(f"this worker cannot listen at {host}:{port}: {told}") from None
+
+def _answers(host: str, port: int) -> bool:
+    "Whether somebody listens at an address."
+    with contextlib.suppress(OSError):
+        socket.create_connection((host, port), timeout=1).close()
+        return True
+    return False
+
+def _meet(addresses: dict, own, patience: float=10):
+    "Return when all workers are there; who is missing is said after some seconds."
+    others, told = [place for key, place in addresses.items() if key != own], []
+    begun = time.monotonic()
+    with _listener(*addresses[own]) as here:
+        here.setblocking(False)
+        while missing := [place for place in others if not _answers(*place)]:
+            if missing != told and time.monotonic() > begun + patience:
+                names = ", ".join(f"{host}:{port}" for host, port in missing)
+                print(f"waiting for {len(missing)} of {len(addresses)} workers: no answer from "
+                      f"{names}", file=sys.stderr, flush=True)
+                told = missing
+            with contextlib.suppress(BlockingIOError):
+                while True: here.accept()[0].close()  # who knocked; or the queue would fill up
+            time.sleep(.3)
+
+# %% ../nbs/38_workers.ipynb #574d63a2
 def _multiworker():
     "Several machines: returns once all workers are there."
-    try: count = len(json.loads(os.environ.get("TF_CONFIG", ""))["cluster"]["worker"])
-    except (ValueError, KeyError, TypeError):
-        raise ValueError("multiworker needs the addresses of all workers in TF_CONFIG") from None
-    if sys.stderr.isatty(): print(f"waiting for all {count} workers", file=sys.stderr)
+    _meet(*_cluster())
     try:
         with _stoppable(): return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, TypeError, ValueError) as e:
-        raise ValueError(f"TF_CONFIG does not do: {str(e).splitlines()[0]}") from None
+        told = str(e).splitlines()[0]
+        twice = "different incarnation" in told
+        raise ValueError("two workers have the same index in TF_CONFIG, or one was started again "
+                         "while the others waited" if twice else
+                         f"TF_CONFIG does not do: {told}") from None
 
 @contextlib.contextmanager
 def _stoppable():
-    "Let Ctrl-C end the process where TensorFlow waits without looking at it."
+    "Let Ctrl-C and SIGTERM end the process where TensorFlow would not look at them."
     if threading.current_thread() is not threading.main_thread():  # others may set no handlers
         yield
         return
-    kept = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    kept = {number: signal.signal(number, signal.SIG_DFL)
+            for number in (signal.SIGINT, signal.SIGTERM)}
     try: yield
-    finally: signal.signal(signal.SIGINT, kept)
+    finally:
+        for number, handler in kept.items(): signal.signal(number, handler)
 
 # %% ../nbs/38_workers.ipynb #c6fa42e2
 def check_places(
@@ -109,7 +169,8 @@ def train_command(
     checkpoint=None,            # a directory for all workers: resume from it, write every epoch
     save=None,                  # a file for the trained network
 ) -> History:
-    "Train the network from the command line; `RuntimeError` where another worker is lost."
+    """Train the network from the command line.
+    `RuntimeError` where another worker is lost, or where the network in the end only guesses."""
     one_of(STRATEGIES, strategy=strategy)
     whole(devices=devices, hidden=hidden, epochs=epochs, batch_size=batch_size)
     whole(low=0, seed=seed)
@@ -130,6 +191,8 @@ def train_command(
     if chief and not told: print(f"{checkpoint} is at epoch {epochs} already; test accuracy "
                                  f"{history.test_accuracy[-1]:.2%}")
     if save is not None and chief: net.save(save)
+    said = guessing(history, digits, learning_rate, post_cross_entropy)
+    if said: raise RuntimeError(said)
     return history
 
 def _line(epoch, cost, test_loss, test_accuracy) -> str:

@@ -1,15 +1,16 @@
 """Running the notebooks: all of them, and what happens when one fails."""
-import configparser, json, os, re, shutil, subprocess, sys, textwrap, time
+import configparser, json, os, re, resource, shutil, subprocess, sys, textwrap, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import nbformat, pytest
-from mnist_graph_tutorial import book, execution
+from mnist_graph_tutorial import book, execution, plain_pages
 from compare import differences
 from mnist_graph_tutorial.execution import Turns, cleaned, environment, execute
 from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import cache_directory, load_mnist
-from mnist_graph_tutorial.manuscript import notebooks, project
+from mnist_graph_tutorial.manuscript import claimed, notebooks, project
 from mnist_graph_tutorial.readme import readme
+from mnist_graph_tutorial.site import build_site
 from lessons import CHAPTERS, run_chapter
 
 NOTEBOOKS = notebooks()
@@ -338,6 +339,85 @@ def test_what_another_run_left_is_kept_unless_the_code_has_changed(tmp_path):
     for text in (json.dumps(changed), "", '{"cells": [', "{}"):
         (tmp_path / first.name).write_text(text)
         assert book.earlier(tmp_path) == {index: tmp_path / index.name}
+
+# Where it is written: nobody else's files, nobody else at the same time, and no half files
+
+def files(directory) -> dict: return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+
+def edited(path: Path) -> str:
+    "A notebook in which a reader has worked."
+    return path.read_text().replace('"import', '"# mine\\n",\n    "import', 1)
+
+@pytest.mark.parametrize("name", ["index.html", "data.html", "search.html", "card.png", "12_data.ipynb"])
+def test_what_is_not_the_books_is_not_written_over(name, tmp_path):
+    (tmp_path / name).write_text("years of work" if name != "12_data.ipynb" else edited(project() / "nbs" / name))
+    if name == "index.html": (tmp_path / "data.html").write_text("more of it")
+    before = files(tmp_path)
+    with pytest.raises(OSError, match=f"holds (data.html|{name}), which is not this book's and would be overwritten; take another --out") as e:
+        with claimed(tmp_path): pass
+    assert "\n" not in str(e.value) and files(tmp_path) == before
+
+def test_what_may_be_there(tmp_path):
+    shutil.copy(project() / "nbs/12_data.ipynb", tmp_path)  # as an interrupted run leaves it
+    for name in ("thesis.txt", ".hidden", ".notes.html.1.abc"): (tmp_path / name).write_text("kept")
+    (tmp_path / ".12_data.ipynb.77.0123abcd").write_text("half of it")
+    with claimed(tmp_path) as place: assert place == tmp_path
+    assert set(files(tmp_path)) == {"12_data.ipynb", "thesis.txt", ".hidden", ".notes.html.1.abc"}
+    with claimed(tmp_path / "new/and/deep"): assert (tmp_path / "new/and/deep").is_dir()
+
+@pytest.mark.parametrize("words", [["run", "--data", "digits", "--device", "cpu"], ["site", "--renderer", "plain"]], ids=["run", "site"])
+def test_an_out_that_is_a_file_or_somebody_elses_is_refused_in_a_line(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(book, "settle_device", lambda device: device)
+    monkeypatch.setattr(book, "warm_up", lambda env: None)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "homepage").mkdir()
+    (tmp_path / "homepage/data.html").write_text("mine")
+    for out, told in (("file", "is a file; --out needs a directory"), ("homepage", "holds data.html"), ("file/below", "Not a directory")):
+        assert main([*words, "--out", str(tmp_path / out)]) == 1
+        said = capsys.readouterr().err
+        assert told in said and said.count("\n") == 1
+    assert (tmp_path / "file").read_text() == (tmp_path / "homepage/data.html").read_text() == "mine"
+
+HOLDING = "from mnist_graph_tutorial.manuscript import claimed\nwith claimed({!r}): print('held', flush=True); input()"
+
+def test_two_cannot_write_to_one_directory_and_a_killed_one_lets_go(tmp_path):
+    other = subprocess.Popen([sys.executable, "-c", HOLDING.format(str(tmp_path))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(OSError, match=f"^another run is writing to {tmp_path}; wait for its end, or take another --out$"):
+        with claimed(tmp_path): pass
+    other.kill()
+    other.communicate()
+    with claimed(tmp_path): pass
+
+@pytest.fixture
+def few_pages(monkeypatch):
+    "A book of the front page and two others."
+    paths = book.choose(["index", "card", "readme"])
+    monkeypatch.setattr(plain_pages, "notebooks", lambda: paths)
+
+def test_a_disk_that_fills_up_leaves_each_page_old_or_new(few_pages, tmp_path):
+    build_site("plain", tmp_path)
+    old, (soft, hard) = files(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert {"index.html", "card.html", "readme.html", "search.html", "card.png"} < set(old)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # pages are larger
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*index.html'"): build_site("plain", tmp_path)
+    finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert files(tmp_path) == old
+    build_site("plain", tmp_path)
+    assert files(tmp_path) == old
+
+def test_a_site_that_is_stopped_half_way_holds_whole_pages_and_goes_on(few_pages, tmp_path, monkeypatch):
+    put, calls = plain_pages.put, []
+    def stopped(path, text):
+        calls.append(path)
+        if len(calls) == 3: raise KeyboardInterrupt
+        put(path, text)
+    monkeypatch.setattr(plain_pages, "put", stopped)
+    with pytest.raises(KeyboardInterrupt): build_site("plain", tmp_path)
+    assert set(files(tmp_path)) == {"index.html", "index.ipynb"} and files(tmp_path)["index.html"].endswith(b"</html>")
+    build_site("plain", tmp_path)
+    assert {"index.html", "card.html", "readme.html", "search.html"} < set(files(tmp_path))
 
 # The whole command, on a book of three pages
 

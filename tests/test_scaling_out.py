@@ -1,8 +1,10 @@
 "Several devices and several processes: the same losses, and a worker that is killed and comes back."
-import json, signal, subprocess, sys
+import json, re, signal, socket, subprocess, sys, threading, time
 from types import SimpleNamespace
 import numpy as np
 import pytest
+from mnist_graph_tutorial import workers as room
+from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import load_mnist
 from mnist_graph_tutorial.checks import read_arrays
 from mnist_graph_tutorial.mnist_net import MnistNet, train
@@ -15,8 +17,8 @@ import tensorflow as tf
 EPOCHS, SETTINGS = 60, dict(strategy="multiworker", data="digits", device="cpu")
 
 def start(n, directory, **settings):
-    addresses = free_addresses(n)
-    return [start_worker(addresses, k, **SETTINGS, checkpoint=str(directory), **settings) for k in range(n)]
+    addresses, kept = free_addresses(n), directory and str(directory)
+    return [start_worker(addresses, k, **SETTINGS, checkpoint=kept, **settings) for k in range(n)]
 
 def finish(workers):
     try: return [worker.communicate(timeout=300)[0] for worker in workers]
@@ -41,6 +43,7 @@ def test_two_workers_train_to_the_losses_of_one(undisturbed):
 
 def test_the_chief_alone_speaks_and_saves(undisturbed):
     directory, printed, _ = undisturbed
+    printed = [re.sub("(?m)^waiting for .*\n", "", text) for text in printed]  # on a busy machine they start far apart
     assert printed[0].count("epoch") == EPOCHS and printed[1] == ""
     net, last = MnistNet.load(directory / "net.npz"), kept(directory)
     assert np.array_equal(net.w1, last["w1"]) and len(last["rows"]) == EPOCHS
@@ -71,28 +74,6 @@ def test_workers_that_disagree_stop_before_the_first_step(differs, tmp_path):
     workers = [start_worker(addresses, k, **SETTINGS | dict(epochs=2) | {name: value}) for k, value in enumerate(values)]
     for said in finish(workers): assert "different data, settings or checkpoints" in said and "epoch   1" not in said
 
-ALONE = """
-from mnist_graph_tutorial.scaling_out import train_command
-train_command(data="digits", epochs=40, checkpoint={!r}, device="cpu")
-"""
-
-def run_alone(directory):
-    return subprocess.Popen([sys.executable, "-c", ALONE.format(str(directory))], stdout=subprocess.PIPE, text=True)
-
-def test_one_process_killed_and_started_again(tmp_path):
-    first = run_alone(tmp_path)
-    for line in first.stdout:
-        if line.startswith("epoch   2 "): break
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    assert first.returncode == -signal.SIGKILL and 2 <= len(kept(tmp_path)["rows"]) < 40
-    second = run_alone(tmp_path)
-    assert finish([second]) and second.returncode == 0
-    whole = MnistNet()
-    history = train(whole, load_mnist("digits"), epochs=40)
-    assert np.array_equal(kept(tmp_path)["rows"], np.stack(history, 1))
-    assert np.array_equal(kept(tmp_path)["w1"], whole.w1)
-
 MIRRORED = """
 import numpy as np
 from mnist_graph_tutorial.scaling_out import split_cpu, strategy_for
@@ -120,6 +101,65 @@ def test_three_logical_devices_train_to_the_losses_of_one():
     done = subprocess.run([sys.executable, "-c", MIRRORED], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stderr
 
+# ended from outside, and together from the start
+
+def test_sigterm_ends_a_worker_that_trains_and_the_other_says_so():
+    workers = start(2, None, epochs=100_000)
+    for line in workers[0].stdout:
+        if line.startswith("epoch   3 "): break
+    workers[1].terminate()
+    workers[1].wait(timeout=10)
+    said = finish(workers)[0]
+    assert workers[1].returncode == -signal.SIGTERM and "another worker was lost" in said
+
+WAITING = """
+import signal
+from mnist_graph_tutorial.workers import _meet
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is begun in the background ignores it
+_meet({{0: ('127.0.0.1', {}), 1: ('127.0.0.1', {})}}, 0, patience=.1)
+"""
+
+def test_signals_end_a_worker_that_waits_and_it_says_for_whom():
+    ports = [address.rpartition(":")[2] for address in free_addresses(4)]
+    waiting = {number: subprocess.Popen([sys.executable, "-c", WAITING.format(*pair)], stderr=subprocess.PIPE, text=True)
+               for number, pair in {signal.SIGTERM: ports[:2], signal.SIGINT: ports[2:]}.items()}
+    for (number, process), missing in zip(waiting.items(), ports[1::2]):
+        assert process.stderr.readline() == f"waiting for 1 of 2 workers: no answer from 127.0.0.1:{missing}\n"
+        process.send_signal(number)
+        assert process.wait(timeout=10) == -number
+
+def test_workers_meet_whenever_they_come(capsys):
+    addresses = {k: ("127.0.0.1", int(address.rpartition(":")[2])) for k, address in enumerate(free_addresses(2))}
+    early = threading.Thread(target=room._meet, args=(addresses, 0, 0))
+    early.start()
+    time.sleep(.5)
+    assert early.is_alive() and "waiting for 1 of 2 workers" in capsys.readouterr().err
+    with socket.create_server(addresses[1]): early.join(timeout=10)
+    assert not early.is_alive() and not room._answers(*addresses[0])
+
+def test_a_busy_port_and_the_same_index_twice_are_one_line(monkeypatch, capsys):
+    monkeypatch.delenv("MNIST_GRAPH_DATA", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("TF_CONFIG", worker_config([f"127.0.0.1:{port}", "127.0.0.1:9"], 0))
+        assert main(["train", "--data", "digits", "--epochs", "1", "--strategy", "multiworker"]) == 1
+    told = f"this worker cannot listen at 127.0.0.1:{port}: another program listens there, or another worker with the same index in TF_CONFIG"
+    assert capsys.readouterr().err == f"mnist-graph-tutorial: {told}\n"
+
+def test_the_same_index_on_another_machine_is_said(capsys):
+    room._listener("192.0.2.1", 0).close()  # an address that no machine has
+    assert capsys.readouterr().err.startswith("192.0.2.1 is no address of this machine; where another worker has the same index")
+
+def test_a_port_that_may_not_be_had_and_a_name_that_nobody_has(monkeypatch):
+    with pytest.raises(OSError, match="this worker cannot listen at nobody.invalid:80: ") as e: room._listener("nobody.invalid", 80)
+    assert "\n" not in str(e.value)
+
+def test_what_tensorflow_says_of_the_same_index_is_put_in_words(monkeypatch):
+    def fail(): raise tf.errors.InternalError(None, None, "Barrier failed: task:1 tried to connect with a different incarnation.\nmore")
+    monkeypatch.setenv("TF_CONFIG", worker_config(free_addresses(1), 0))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", fail)
+    with pytest.raises(ValueError, match="two workers have the same index in TF_CONFIG"): strategy_for("multiworker")
+
 # what is asked for wrongly
 
 def test_unknown_strategies_are_refused():
@@ -127,7 +167,8 @@ def test_unknown_strategies_are_refused():
     with pytest.raises(ValueError, match="devices is 0; it must be a whole number from 1 up"): strategy_for("mirrored", 0)
 
 @pytest.mark.parametrize("config", [None, "", "{", "[]", "{}", '{"cluster": {}}', '{"cluster": []}',
-                                    worker_config("127.0.0.1:1", 0)])
+                                    worker_config("127.0.0.1:1", 0), worker_config(["a:1", "b:2"], 2), worker_config(["a", "b"], 0),
+                                    '{"cluster": {"worker": ["a:1"]}}', '{"cluster": {"worker": ["a:1"]}, "task": 0}'])
 def test_multiworker_needs_addresses(monkeypatch, config):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if config is not None: monkeypatch.setenv("TF_CONFIG", config)

@@ -1,13 +1,15 @@
 "Training: what it refuses, its orders and its history, and that it can be interrupted."
-import functools
+import functools, multiprocessing, os, random, signal, time
 import numpy as np
 import pytest
 from mnist_graph_tutorial import training
 from mnist_graph_tutorial.checks import digest, read_arrays
+from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import Split, load_mnist
+from mnist_graph_tutorial.execution import environment, warm_up
 from mnist_graph_tutorial.mnist_net import MnistNet, evaluate, softmax_cross_entropy, train
 from mnist_graph_tutorial.sessions import train_in_session
-from mnist_graph_tutorial.training import shuffled
+from mnist_graph_tutorial.training import History, guessing, shuffled
 import tensorflow as tf
 
 DIGITS = load_mnist("digits")
@@ -83,6 +85,40 @@ def test_a_loss_without_a_name_will_do():
     loss = functools.partial(softmax_cross_entropy)
     assert len(train(MnistNet(hidden=5), FEW, epochs=1, loss=loss).train_loss) == 1
 
+# collapsed
+
+GUESS = np.bincount(FEW.test.labels).max() / len(FEW.test.labels)
+CLIPPED, UNCLIPPED = lambda *_: 3.25, lambda *_: 2.3
+
+def ended(*costs, accuracy=GUESS): return History(np.array(costs), None, np.full(len(costs), accuracy))
+
+@pytest.mark.parametrize("costs, loss", [((31.2, 35., 35.1), CLIPPED), ((32.2, 34.59, 34.59), CLIPPED), ((30.8, 35.25, 35.13), CLIPPED), ((33.,), CLIPPED),
+                                         ((4.37, 3.21, 3.26), CLIPPED), ((4.84, 2.305, 2.308), UNCLIPPED), ((1122., 2.64, 2.82), UNCLIPPED)])
+def test_a_training_that_only_guesses_is_told(costs, loss):
+    said = guessing(ended(*costs), FEW, 2., loss)
+    assert f"its cost stays at {costs[-1]:.4g}" in said and "chapter 3" in said and "below 2.0" in said and "\n" not in said
+    assert guessing(ended(*costs, accuracy=GUESS + .01), FEW, 2., loss) == ""
+
+@pytest.mark.parametrize("costs, loss", [((3.7,), CLIPPED), ((3.7, 3.54, 3.52), CLIPPED), ((3.717, 3.718, 3.716), CLIPPED), ((2.7, 2.67, 2.65), UNCLIPPED),
+                                         ((2.7, 2.0, 2.0), UNCLIPPED)])
+def test_a_training_that_is_slow_is_not_told_to_guess(costs, loss): assert guessing(ended(*costs), FEW, 2., loss) == ""
+
+@pytest.mark.parametrize("rate, guesses", [(2., True), (.1, False), (1e-6, False)])
+def test_the_command_fails_where_the_network_only_guesses_and_keeps_it(rate, guesses, tmp_path, capsys):
+    words = ["train", "--data", "digits", "--epochs", "3", "--learning-rate", str(rate), "--save", str(tmp_path / "net.npz")]
+    assert main(words) == guesses and (tmp_path / "net.npz").is_file()
+    said = capsys.readouterr()
+    assert said.out.count("epoch") == 3 and said.err.startswith("mnist-graph-tutorial: the network only guesses: its cost stays at 3") == guesses
+    assert said.err.count("\n") == guesses
+
+def test_a_notebook_says_that_a_network_only_guesses(monkeypatch):
+    done = []
+    monkeypatch.setattr(training.Progress, "done", lambda bar, sentence: done.append(sentence))
+    train(MnistNet(), FEW, epochs=2, learning_rate=20.)
+    assert "; the network only guesses: " in done[0] and done[0].endswith("below 20.0.")
+    train(MnistNet(hidden=20), FEW, epochs=2)
+    assert done[1].startswith("Epoch 2 had a mean cost of 3.") and "guesses" not in done[1]
+
 # interrupted
 
 class Interrupted(Exception): pass
@@ -103,6 +139,41 @@ def test_an_interrupted_training_ends_where_a_whole_one_does(tmp_path):
         net = MnistNet(hidden=11)
         assert same(train(net, FEW, **settings, checkpoint=directory), history)
         assert same(net.weights, whole.weights)
+
+TRAINING = """
+from mnist_graph_tutorial.data import Split, load_mnist
+from mnist_graph_tutorial.mnist_net import MnistNet, train
+digits = load_mnist("digits")
+few = digits._replace(train=Split(*(part[:300] for part in digits.train)))
+train(MnistNet(hidden=11), few, epochs=400, batch_size=50, checkpoint=directory)
+"""
+
+def begin(directory):
+    "A process that trains, forked from one that has imported TensorFlow already: twenty of them are to be started."
+    process = multiprocessing.get_context("forkserver").Process(target=exec, args=(TRAINING, dict(directory=str(directory))))
+    process.start()
+    return process
+
+def test_a_training_survives_twenty_kills_to_the_last_bit(tmp_path):
+    "At random moments: before the first epoch, between two, while a checkpoint is written. Real processes: half a minute."
+    warm_up(environment("digits", "cpu"))
+    kept, moments = tmp_path / "checkpoint.npz", random.Random(0)
+    for number in range(20):
+        before, process = kept.stat().st_mtime_ns if kept.exists() else 0, begin(tmp_path)
+        def moved(): return kept.exists() and kept.stat().st_mtime_ns != before
+        while number % 5 and not moved() and process.is_alive(): time.sleep(.001)  # one in five is hit wherever it is
+        time.sleep(moments.uniform(0, .05 if number % 5 else 1))
+        assert process.is_alive()
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    assert 16 <= len(read_arrays(kept)["rows"]) < 400
+    last = begin(tmp_path)
+    whole = MnistNet(hidden=11)
+    history = train(whole, FEW, epochs=400, batch_size=50)
+    last.join()
+    assert last.exitcode == 0
+    arrays = read_arrays(kept)
+    assert same(arrays["rows"], np.stack(history, 1)) and same([arrays[name] for name in ("w1", "b1", "w2", "b2")], whole.weights)
 
 def test_an_interrupted_network_itself_can_go_on(tmp_path):
     whole, net, settings = MnistNet(hidden=11), MnistNet(hidden=11), dict(epochs=3, batch_size=50)
