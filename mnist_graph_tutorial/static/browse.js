@@ -142,8 +142,7 @@
     const opened = new Set(), known = new WeakMap();  // insides that are open; element -> node
     const boxes = [...figure.querySelectorAll(":scope > .mgt-drawing")];
     const stages = boxes.map((box) => stage(box.querySelector("svg"), figure, opened, true));
-    const below = [...figure.querySelectorAll("details[data-box] .mgt-drawing > svg")]
-      .map((svg) => stage(svg, svg.closest("details"), opened, false));
+    const below = [];                                // drawings that stand below, once they are seen
     const says = caption("mgt-told"), all = entries(figure);
     const tools = element("span", {className: "mgt-zooms", role: "group", ariaLabel: "Size of the drawing"},
       button("\u2212", () => look.by(1 / STEP), "Zoom out"), button("+", () => look.by(STEP), "Zoom in"),
@@ -285,7 +284,12 @@
     }
     const bar = element("div", {className: "mgt-looks"}, ...(all.length > MANY ? [field] : []), tools, says.node);
     boxes[0].before(bar);
-    below.forEach(enter);
+    figure.addEventListener("toggle", ({target}) => {
+      for (const svg of target.querySelectorAll(":scope[data-box] > .mgt-drawing > svg:not([role=tree])")) {
+        below.push(stage(svg, target, opened, false));
+        enter(below.at(-1));
+      }
+    }, true);
     settle();
     new ResizeObserver(() => { tools.hidden = !look.isLarge(); }).observe(figure);
   }

@@ -62,8 +62,8 @@ globalThis.mgtUnfold = (() => {
     const drawing = {body, entries, width: svg.viewBox.baseVal.width - 2 * left, height: low - LEGEND - MARGIN};
     drawing.nodes = elements.map((el, k) => {
       const [x, y] = numbers(el.getAttribute("transform")), outline = el.querySelector(":scope > path");
-      const d = outline.getAttribute("d"), name = nameOf(el);
-      return {el, k, outline, d, x, y, ...halves(d), name, words: words[k], drawing, inner: null, isOpen: false,
+      const d = outline.getAttribute("d"), {w, h} = halves(d), name = nameOf(el);
+      return {el, k, outline, d, x, y, w, h, W: w, H: h, name, words: words[k], drawing, inner: null, isOpen: false,
         boxes: opens ? boxesOf(home, name) : [], left: opens ? callFor(boxesOf(home, name, "p > q")[0]) : null};
     });
     drawing.edges = [...body.querySelectorAll(":scope > .mgt-edge")].map((el) =>
@@ -139,10 +139,18 @@ globalThis.mgtUnfold = (() => {
     [node.X, node.Y] = [across(node.x), down(node.y)];
     move(el, node.X, node.Y);
     outline.setAttribute("d", isOpen ? frame(node.W, node.H) : node.d);
-    for (const text of el.querySelectorAll(":scope > text, :scope > image")) move(text, 0, node.h - node.H);
+    for (const text of el.querySelectorAll(":scope > text, :scope > image")) {
+      if (isOpen) move(text, 0, node.h - node.H); else text.removeAttribute("transform");
+    }
     el.classList.toggle("mgt-open", isOpen);
-    el.classList.toggle("mgt-opens", node.boxes.length > 0 || node.left !== null);
-    if (!node.boxes.length && !node.left) return;
+    drawSign(node);
+  }
+
+  // In the upper right corner of a box.
+  function drawSign(node) {
+    const {el, boxes, left} = node;
+    if (!boxes.length && !left) return;
+    el.classList.add("mgt-opens");
     if (!node.sign) el.append(node.sign = made("path", {class: "mgt-sign"}));
     node.sign.setAttribute("d", signOf(node));
     move(node.sign, node.W - 3, 2 - node.H);
@@ -227,7 +235,8 @@ globalThis.mgtUnfold = (() => {
   }
 
   // A drawing on the page. `arrange()` opens the boxes whose insides are in `opened`, a set that others may share, and
-  // closes all others; `nodes()` are those that can be seen, in their order.
+  // closes all others; until one is to be opened, the drawing stays what it was. `nodes()` are those that can be seen,
+  // in their order.
   function stage(svg, home, opened, opens) {
     const drawing = read(svg, svg.querySelector(":scope > g"), home, opens);
     const isOpen = ({boxes}) => boxes.length > 0 && opened.has(boxes[0]);
@@ -244,6 +253,7 @@ globalThis.mgtUnfold = (() => {
     }
     const seen = ({nodes}) => nodes.flatMap((node) => [node, ...(node.isOpen ? node.inner.flatMap(seen) : [])]);
     const arranged = () => {
+      if (!drawing.first && !drawing.nodes.some(isOpen)) return drawing.nodes.forEach(drawSign);
       settle(drawing);
       arrange(drawing);
       dress(svg, drawing);
