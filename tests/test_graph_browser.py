@@ -96,7 +96,8 @@ def test_boxes_open_in_boxes_and_all_parts_of_one_open_together(shown):
 
 # The rectangles of all nodes; which nodes each is inside of; each line's ends, what it is inside of, and points.
 SPOTS = """figure => {
-  const svg = figure.querySelector(":scope > .mgt-drawing > svg"), all = [...svg.querySelectorAll(".mgt-node")];
+  const svg = [...figure.querySelectorAll(":scope > .mgt-drawing > svg")].find((each) => each.clientWidth);
+  const all = [...svg.querySelectorAll(".mgt-node")];
   const rects = all.map((el) => el.querySelector("path").getBoundingClientRect());
   const outside = (el) => all.flatMap((other, k) => (other !== el && other.contains(el) ? [k] : []));
   const line = (edge) => {
@@ -144,6 +145,31 @@ def test_no_node_overlaps_and_no_line_crosses_a_node_with_boxes_open(shown, widt
         for text in texts:
             node(figure, text).press("Enter")
             assert tangled(figure) == [], text
+
+kept = [tf.Variable(tf.ones(3), name=f"v{k}") for k in range(12)]
+
+def trained(x):
+    "A training step of twelve variables in three scopes."
+    with tf.GradientTape() as tape:
+        for k, v in enumerate(kept):
+            with tf.name_scope(f"layer{k // 4}"): x = tf.sin(x) * v
+        loss = tf.reduce_sum(x)
+    for v, slope in zip(kept, tape.gradient(loss, kept)): v.assign_sub(.1 * slope)
+    return loss
+
+@pytest.mark.parametrize("form", ["tall", "wide"])
+def test_a_training_step_opens_whole_in_either_form(form, chromium, tmp_path):
+    view = graph_of(trained, tf.ones(3), limit=15)
+    with visit(chromium, page_file(tmp_path, view._repr_html_()), width=dict(tall=390, wide=1600)[form]) as page:
+        if form == "wide": page.evaluate("document.body.style.maxWidth = 'none'")
+        figure = page.locator(".mgt-graph")
+        assert figure.locator(f":scope > .mgt-{form}").is_visible()
+        closed, count = svg(figure).locator(".mgt-opens[aria-expanded=false]"), 0
+        while closed.count():
+            closed.first.press("Enter")
+            count += 1
+        assert count >= 5 and {"update", "gradient", "box"} <= {each.kind for each in view.nodes}
+        assert tangled(figure) == []
 
 def test_the_legend_names_what_is_inside(shown):
     page, (_, figure, *_) = shown()

@@ -11,13 +11,15 @@ globalThis.mgtUnfold = (() => {
   const numbers = (text) => (text.match(/-?[\d.]+/g) ?? []).map(Number);
   const commands = (d) => [...d.matchAll(/([A-Z])([^A-Z]*)/g)].map(([, kind, text]) => [kind, numbers(text)]);
 
-  // Half the width and half the height of an outline, which lies around (0, 0).
+  // Half the width and half the height of an outline, which lies around (0, 0); a drum bulges at both ends.
   function halves(d) {
     const half = {w: 0, h: 0};
     for (const [kind, values] of commands(d)) {
-      (kind === "A" ? values.slice(-2) : values).forEach((value, k) => {
-        const way = kind === "V" || (kind !== "H" && k % 2) ? "h" : "w";
-        half[way] = Math.max(half[way], Math.abs(value));
+      const [x, y] = values.slice(-2), bulge = kind === "A" ? values[1] : 0;
+      if (kind === "A") values.splice(0, 5, x, y);
+      values.forEach((value, k) => {
+        const isDown = kind === "V" || (kind !== "H" && k % 2), way = isDown ? "h" : "w";
+        half[way] = Math.max(half[way], Math.abs(value) + (isDown ? bulge : 0));
       });
     }
     return half;
