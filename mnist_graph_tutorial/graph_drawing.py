@@ -72,11 +72,15 @@ def _inside(node, h: float) -> str:  # half the node's height
             y += 16
     return "".join(parts)
 
+def _step(at: int, start: str="") -> str:
+    "The step at which something appears, as attributes; empty where nothing appears in steps."
+    return f'{start} data-at="{at}"' if at else ""
+
 def _node_svg(node, spot) -> str:
     "A node: its outline, and what is written in it. Its name shows where a mouse points at it."
     w, h = half_size(node)
     place = f"translate({pixels(spot.x, (spot.start + spot.end) / 2)})"
-    return (f'<g class="mgt-node mgt-{node.kind}" data-at="{node.at}" transform="{place}">'
+    return (f'<g class="mgt-node mgt-{node.kind}"{_step(node.at)} transform="{place}">'
             f'<title>{_written(node.name)}</title>'
             f'{_outline(node.kind, w, h)}{_inside(node, h)}</g>')
 
@@ -97,20 +101,20 @@ def _number_svg(text: str, x: float, y: float, angle: int) -> str:
     at = f'x="{pixels(x + right)}" y="{pixels(y + down)}"'
     return f'<text class="mgt-note mgt-argument" {at}>{text}</text>'
 
-def _edge_svg(a, b, path, end, number: str="") -> str:  # nodes
+def _edge_svg(a, b, ends, path, end, number: str="") -> str:  # nodes, and their numbers
     "A line, the arrow at its end, and the number of the argument that it is, if need be."
     x, y, angle = end
     place = f"translate({pixels(x, y)})rotate({angle})"
     arrow = f'<path class="mgt-tip" transform="{place}" d="M0,0l-7,-3.5v7Z"/>'
     told = _number_svg(number, x, y, angle) if number else ""
-    return (f'<g class="mgt-edge" data-from="{a.at}" data-at="{b.at}"><path d="{path}"/>'
-            f'{arrow}{told}</g>')
+    step, between = _step(b.at, f' data-from="{a.at}"'), f'data-a="{ends[0]}" data-b="{ends[1]}"'
+    return f'<g class="mgt-edge" {between}{step}><path d="{path}"/>{arrow}{told}</g>'
 
-def _note_svg(node, spot) -> str:
+def _note_svg(node, number: int, spot) -> str:  # the number of the node
     "What is written beside the edges that leave a node."
     place = pixels(spot.x + 7), pixels(spot.end + (13 if spot.below > spot.above else -5))
-    return (f'<text class="mgt-note" data-at="{node.at}" x="{place[0]}" y="{place[1]}">'
-            f'{_written(node.note)}</text>')
+    return (f'<text class="mgt-note" data-a="{number}"{_step(node.at)} '
+            f'x="{place[0]}" y="{place[1]}">{_written(node.note)}</text>')
 
 # %% ../nbs/22_graph_drawing.ipynb #99ca53d9
 def _legend_svg(kinds, width: float) -> tuple[str, float]:  # and its height, in pixels
@@ -138,11 +142,12 @@ def _numbers(drawing: Drawing) -> dict:  # (from, to) -> number of the argument
 def _parts(drawing: Drawing) -> str:
     "Edges, nodes and notes."
     by_name, numbers = {node.name: node for node in drawing.nodes}, _numbers(drawing)
-    edges = [_edge_svg(by_name[a], by_name[b], *edge, numbers.get((a, b), ""))
+    at = {name: k for k, name in enumerate(by_name)}
+    edges = [_edge_svg(by_name[a], by_name[b], (at[a], at[b]), *edge, numbers.get((a, b), ""))
              for (a, b), edge in drawing.edges.items()]
     nodes = [_node_svg(node, drawing.spots[node.name]) for node in drawing.nodes]
     noted = dict.fromkeys(a for a, _ in drawing.edges if by_name[a].note)  # each once
-    notes = [_note_svg(by_name[name], drawing.spots[name]) for name in noted]
+    notes = [_note_svg(by_name[name], at[name], drawing.spots[name]) for name in noted]
     return "".join(edges + nodes + notes)
 
 def svg_text(

@@ -192,9 +192,9 @@ def pixels(*values) -> str:
 def _bend(a: Spot, b: Spot, dx: float) -> str:  # dx: how far from the middle of b it ends
     "A piece of an edge, as part of an SVG path."
     x, y = b.x + _way(b) * dx, a.below + 16 * _way(b)
-    if abs(x - a.x) < .5: return f"V{pixels(b.start)}"
     middle = (y + b.above) / 2
     curve = f"C{pixels(a.x, middle)} {pixels(x, middle)} {pixels(x, b.above)}"
+    if abs(x - a.x) < .5: curve = f"V{pixels(b.above)}"
     return f"V{pixels(y)}{curve}V{pixels(b.start)}"
 
 def _u_turn(a: Spot, b: Spot, dx: float, low: float) -> str:  # low: how far down it goes

@@ -6,7 +6,7 @@
 __all__ = ['GraphView', 'GraphSteps', 'graph_of']
 
 # %% ../nbs/28_graph_view.ipynb #fa272ed7
-import collections, functools, html
+import collections, copy, functools, html
 from .checks import needs_eager, whole
 from .explore import interactive, static
 from .graph_drawing import svg_text
@@ -26,6 +26,14 @@ from .page_graph import graph_program
 def _figure(name: str, body: str) -> str:
     "A figure with its style."
     return f'<figure class="{name}"><style>{static("graph.css")}</style>{body}</figure>'
+
+_SCRIPTS = "unfold", "browse"  # that look after a drawing; `browse.css` goes with them
+
+def _scripts() -> str:
+    "The scripts of a drawing; of their copies, a page keeps one."
+    sheet = f'<style data-once="browse.css">{static("browse.css")}</style>'
+    files = [f"{name}.js" for name in ("face", *_SCRIPTS)]
+    return sheet + "".join(f'<script data-once="{file}">{static(file)}</script>' for file in files)
 
 def _box(drawing, title: str, name: str="") -> str:
     "A drawing in a box that scrolls, if need be."
@@ -48,15 +56,42 @@ def _list(nodes) -> str:
     items = "".join(f"<li>{text}</li>" for text in told)
     return f"<details><summary>The graph in words</summary><ol>{items}</ol></details>"
 
-def _parts(view, room: int) -> tuple[str, int]:  # room: nodes; what is left of it
-    "The graphs within the graph, closed; while there is room, for a page must not grow too heavy."
-    text = ""
+def _in_page(view, room: int=240) -> set:  # room: nodes; paths of titles, from outside in
+    "The graphs within the graph that a page has room for: the outer ones first."
+    kept, waiting = set(), collections.deque([((), view)])
+    while waiting:
+        path, outer = waiting.popleft()
+        for title, part in outer.parts.items():
+            inner = (*path, title)
+            size = 0 if inner in view.opened else len(part.nodes)
+            if size > room: continue
+            room -= size
+            kept.add(inner)
+            waiting.append((inner, part))
+    return kept
+
+def _left_out(parts, path) -> str:
+    "What opens the boxes that are not in the page."
+    if not parts: return ""
+    call = f".open({', '.join([*map(repr, path), 'BOX'])})"
+    names = [f'<q data-box="{html.escape(part.box)}">{html.escape(part.name)}</q>'
+             for part in parts]
+    return (f"<p>Left out, to keep the page light. In a notebook, <code>{html.escape(call)}</code> "
+            f"opens BOX, one of {', '.join(names)}.</p>")
+
+def _parts(view, kept: set, opened: set, path=()) -> str:
+    "The graphs within the graph, closed but for those that were opened."
+    text, left = "", []
     for title, part in view.parts.items():
-        if len(part.nodes) > room: continue
-        inner, room = _parts(part, room - len(part.nodes))
-        body = _drawings(part.nodes, repr(part)) + _list(part.nodes) + inner
-        text += f"<details><summary>Inside {html.escape(title)}</summary>{body}</details>"
-    return text, room
+        inner = (*path, title)
+        if inner not in kept:
+            left.append(part)
+            continue
+        body = _drawings(part.nodes, repr(part)) + _list(part.nodes)
+        body += _parts(part, kept, opened, inner)
+        state = f'data-box="{html.escape(part.box)}"{" open" * (inner in opened)}'
+        text += f"<details {state}><summary>Inside {html.escape(title)}</summary>{body}</details>"
+    return text + _left_out(left, path)
 
 def _counted(nodes) -> str:
     "How many nodes of each kind."
@@ -94,8 +129,9 @@ class GraphView:
         readings: dict,  # of graphs within the graph, by node
         limit: int=40,   # nodes to draw; others are closed into boxes
         run=None,        # function of `allow_effects`: node name -> array, and the page's program
+        box: str="",     # name of the node that this is the inside of, if it is
     ):
-        self.name, self.limit = name, limit
+        self.name, self.limit, self.box, self.opened = name, limit, box, frozenset()
         self.all_nodes, self.readings, self.run = nodes, readings, run
         drawn, self.groups = closed(nodes, limit)
         self.nodes = shortly_named(drawn)
@@ -121,11 +157,26 @@ class GraphView:
         found = {}
         for name, members in self.groups.items():
             title, opened = group_title(name), _opened(self.all_nodes, members)
-            found[title] = GraphView(title, opened, self.readings, self.limit)
+            found[title] = GraphView(title, opened, self.readings, self.limit, box=name)
         for node in self.nodes:
             for title, reading in self.readings.get(node.name, {}).items():
                 title = f"{node.name}: {title}"
-                found[title] = GraphView(title, reading.finished(), reading.parts, self.limit)
+                found[title] = GraphView(title, reading.finished(), reading.parts, self.limit,
+                                         box=node.name)
+        return found
+
+    def open(
+        self,
+        *titles: str,   # of one of `parts`; of one of the parts of that, if wanted; and so on
+    ) -> "GraphView":
+        "This view with a box open in its place, besides those that are; `ValueError` for no box."
+        found, part = copy.copy(self), self
+        for k, title in enumerate(titles, 1):
+            if title not in part.parts:
+                known = ", ".join(map(repr, part.parts)) or "none"
+                raise ValueError(f"{part.name} has no box {title!r}: there are {known}")
+            part = part.parts[title]
+            found.opened = found.opened | {titles[:k]}
         return found
 
     def steps(
@@ -140,7 +191,8 @@ class GraphView:
 
     def _repr_html_(self) -> str:
         body = _drawings(self.nodes, repr(self)) + _list(self.nodes)
-        return _figure("mgt-graph", body + _parts(self, 200)[0])
+        body += _parts(self, _in_page(self), self.opened)
+        return _figure("mgt-graph", body + _scripts())
 
 # %% ../nbs/28_graph_view.ipynb #e3ca1b51
 class GraphSteps:
@@ -174,9 +226,9 @@ class GraphSteps:
     def _repr_html_(self) -> str:
         words = [node._replace(value="") for node in self.nodes]
         drawn = _drawings(as_drawn(self.nodes), repr(self)) + _list(words)
-        still = _figure("mgt-graph", drawn + _parts(self.view, 200)[0])
-        return interactive("steps", self._data(), still,
-                           scripts=["graph", "lines"], styles=["lines"])
+        inside = _parts(self.view, _in_page(self.view), self.view.opened)
+        return interactive("steps", self._data(), _figure("mgt-graph", drawn + inside),
+                           scripts=[*_SCRIPTS, "graph", "lines"], styles=["lines", "browse"])
 
 # %% ../nbs/28_graph_view.ipynb #1df5e717
 _EFFECTS = {"WriteFile": "writes a file", "SaveV2": "writes a file", "EagerPyFunc": "calls Python",

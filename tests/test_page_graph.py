@@ -551,7 +551,7 @@ def test_pictures_of_many_numbers_follow(chromium, tmp_path):
     with visit(chromium, page_file(tmp_path, view.steps()._repr_html_())) as page:
         picture = page.locator(".mgt-operation image")
         before = picture.get_attribute("href")
-        page.get_by_label("scale").fill("-1")
+        page.get_by_label("scale", exact=True).fill("-1")
         assert picture.get_attribute("href") not in (before, None) and picture.is_visible()
-        page.get_by_label("scale").fill("0")
+        page.get_by_label("scale", exact=True).fill("0")
         assert not picture.is_visible() and page.locator(".mgt-operation .mgt-value").last.text_content() in ("all 0", "all −0")

@@ -706,6 +706,11 @@ def test_jupyterlab_shows_every_figure_that_computes_and_again(chromium, lab):
             if name == "train": assert page.evaluate(STANDS_STILL), "the first training goes on after its figure has gone"
         assert page.url == address                                  # which is JupyterLab's own
         assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex") == len(FIGURES)
+        page.locator(".mgt-steps .mgt-drawing:visible .mgt-node").first.focus()
+        page.keyboard.press("ArrowDown")                            # in the drawing, not to the next cell
+        assert page.evaluate("document.activeElement === [...document.querySelectorAll('.mgt-steps .mgt-node')].filter((node) => "
+                             "node.closest('.mgt-drawing').clientWidth)[1]")
+        assert page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex") == 1  # whose output it is
 
 STANDS_STILL = """async () => {
   const {run} = window.first.training, at = () => `${run.rows.length} ${run.seen}`, before = at();

@@ -37,7 +37,7 @@
   }
   function write(boxes, texts, pictures) {
     for (const box of boxes) {
-      box.querySelectorAll(".mgt-node").forEach((node, k) => {
+      box.querySelectorAll(".mgt-node:not(.mgt-inside *)").forEach((node, k) => {
         const text = node.querySelector("text.mgt-value"), image = node.querySelector("image.mgt-value");
         if (text) text.textContent = texts[k];
         if (text) fit(text);
