@@ -92,3 +92,10 @@ def test_fences_say_their_language():
             if cell.cell_type != "markdown": continue
             opening = re.findall(r"^ *```+(.*)$", cell.source, re.M)[::2]  # the others close what these open
             assert all(map(str.strip, opening)), f"{notebook.name}: {cell.source}"
+
+def test_nbdev_test_passes_over_notebooks_that_split_the_cpu():
+    "It runs many notebooks in one process, where TensorFlow has started already."
+    for notebook in NOTEBOOKS:
+        cells = nbformat.read(notebook, 4).cells
+        if not any(re.search(r"^split_cpu\(", cell.source, re.M) for cell in cells if cell.cell_type == "code"): continue
+        assert any(re.search("^skip_exec: true$", cell.source, re.M) for cell in cells if cell.cell_type == "raw"), notebook.name
