@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['whole', 'positive', 'not_negative', 'one_of', 'digest', 'check_place', 'write_by_rename', 'put', 'write_arrays',
-           'read_arrays', 'needs_eager', 'silent_stderr']
+           'read_arrays', 'needs_eager', 'stderr_to', 'silent_stderr']
 
 # %% ../nbs/11_checks.ipynb #e2d16d87
 import contextlib, hashlib, math, numbers, os, subprocess, sys, threading
@@ -110,18 +110,28 @@ _SILENCE = threading.RLock()  # two at once would each put back what the other h
 _LISTEN = "import sys; sys.stderr.buffer.write(sys.stdin.buffer.read())"
 
 @contextlib.contextmanager
-def silent_stderr():
-    "Keep back what is written to file descriptor 2, by C++ too, and say it only where this fails."
+def stderr_to(
+    file,  # open
+):
+    "Send what is written to file descriptor 2, by C++ or by new processes, to a file."
     with _SILENCE:
-        words = [sys.executable, "-I", "-S", "-c", _LISTEN]
-        listener = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
         kept = os.dup(2)
-        os.dup2(listener.stdin.fileno(), 2)
-        try:
-            yield
-            listener.kill()
+        os.dup2(file.fileno(), 2)
+        try: yield
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+@contextlib.contextmanager
+def silent_stderr():
+    "Keep back what is written to file descriptor 2, and say it only where this fails."
+    words = [sys.executable, "-I", "-S", "-c", _LISTEN]
+    with _SILENCE:
+        listener = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
+        try:
+            with stderr_to(listener.stdin):
+                yield
+                listener.kill()
+        finally:
             listener.stdin.close()
             listener.wait()

@@ -24,6 +24,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbdev.clean import clean_nb
 
 # %% ../nbs/15_execution.ipynb #dfda957e
+from .checks import stderr_to
 from .manuscript import FOLDS, bare_name, first_copies, project
 
 # %% ../nbs/15_execution.ipynb #7774d9fd
@@ -62,13 +63,7 @@ def warm_up(env: dict):
     "Let the fork server begin to import, if there is to be one; it is not waited for."
     if not _forks(env): return
     multiprocessing.get_context("forkserver").set_forkserver_preload(SHARED)
-    kept = os.dup(2)
-    os.dup2(_SAID.fileno(), 2)
-    try:
-        with mock.patch.dict(os.environ, env): forkserver.ensure_running()
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    with stderr_to(_SAID), mock.patch.dict(os.environ, env): forkserver.ensure_running()
 
 # %% ../nbs/15_execution.ipynb #05e6afb1
 class _Fork:

@@ -6,7 +6,7 @@
 __all__ = ['NAME', 'SHIPPED', 'stripped', 'write_book', 'clone', 'project', 'copy_book', 'notebooks_at_hand']
 
 # %% ../nbs/59_own_copy.ipynb #ac107b7b
-import importlib.util, json, re, shutil, tempfile
+import importlib.resources, json, re, shutil, tempfile
 from pathlib import Path
 
 # %% ../nbs/59_own_copy.ipynb #e62d7b86
@@ -40,7 +40,7 @@ NAME = "mnist_graph_tutorial_book"  # of a copy, where nothing else is said
 SHIPPED = "notebooks"               # of the directory in the installed package
 
 def _package() -> Path:
-    return Path(importlib.util.find_spec("mnist_graph_tutorial").origin).parent
+    return Path(str(importlib.resources.files("mnist_graph_tutorial")))
 
 def clone() -> Path | None:
     "The clone this package is imported from; `None` where it is installed."

@@ -1,11 +1,12 @@
 """Arguments that make no sense, and files that are never half written."""
-import math, os, signal, stat, subprocess, sys
+import math, os, signal, stat, subprocess, sys, time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 import numpy as np
 import pytest
-from mnist_graph_tutorial.checks import (check_place, digest, needs_eager, not_negative, one_of, positive, put, read_arrays, whole,
-                                         write_arrays, write_by_rename)
+from mnist_graph_tutorial.checks import (check_place, digest, needs_eager, not_negative, one_of, positive, put, read_arrays, stderr_to,
+                                         whole, write_arrays, write_by_rename)
 
 ROOT = Path(__file__).parent.parent
 
@@ -151,3 +152,13 @@ def test_what_was_kept_back_is_said_where_the_process_fails_or_dies_and_only_the
     done = subprocess.run([sys.executable, "-c", TALK.format(then=then)], env=os.environ | dict(PYTHONPATH=str(ROOT)), capture_output=True, text=True)
     assert done.returncode == status and [word for word in says if word not in done.stderr] == []
     assert ("AVX" in done.stderr) == ("a processor without AVX" in says) and (says != ["heard"] or done.stderr == "heard")
+
+def test_standard_error_is_where_it_was_after_several_threads_have_sent_it_elsewhere(tmp_path):
+    def talk(k):
+        with open(tmp_path / str(k), "wb") as file, stderr_to(file):
+            time.sleep(.01)
+            os.write(2, b"%d" % k)
+    before = os.fstat(2)
+    with ThreadPoolExecutor(8) as pool: list(pool.map(talk, range(16)))
+    assert (os.fstat(2).st_dev, os.fstat(2).st_ino) == (before.st_dev, before.st_ino)
+    assert [(tmp_path / str(k)).read_text() for k in range(16)] == [str(k) for k in range(16)]

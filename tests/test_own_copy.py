@@ -1,5 +1,5 @@
 """From a wheel with no clone: the notebooks it brings, the reader's copy of them, and the commands on it."""
-import json, os, re, subprocess, sys, tarfile, zipfile
+import importlib.util, json, os, re, subprocess, sys, tarfile, zipfile
 from importlib.metadata import version
 from pathlib import Path
 import pytest, yaml
@@ -85,8 +85,8 @@ def test_where_a_package_is_missing_the_extra_that_brings_it_is_named(installed,
     assert not list(installed.iterdir())
 
 def test_lab_without_jupyterlab_says_so(installed, monkeypatch, capsys):
-    find = own_copy.importlib.util.find_spec
-    monkeypatch.setattr(own_copy.importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else find(name))
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else find(name))
     assert main(["lab"]) == 1 and not list(installed.iterdir())
     assert capsys.readouterr().err == 'mnist-graph-tutorial: jupyterlab is not installed: this needs pip install "mnist_graph_tutorial[book]"\n'
 
