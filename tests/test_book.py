@@ -67,8 +67,8 @@ def test_readme_is_the_front_page():
 
 def test_readme_has_the_two_commands():
     lines = readme().splitlines()
-    assert "pip install -e '.[dev]' && mnist-graph-tutorial run" in lines
-    assert "pip install -e '.[dev]' && pytest" in lines
+    assert 'pip install -e ".[dev]" && mnist-graph-tutorial run' in lines
+    assert 'pip install -e ".[dev]" && pytest' in lines
 
 def test_readme_names_the_repository_that_settings_name():
     settings = configparser.ConfigParser()
