@@ -201,7 +201,8 @@ def claimed(
     place = Path(directory)
     if place.exists() and not place.is_dir():
         raise NotADirectoryError(f"{place} is a file; --out needs a directory")
-    with contextlib.chdir(project()): strange = _strange(place.resolve())
+    there = place.resolve()  # before the directory is changed
+    with contextlib.chdir(project()): strange = _strange(there)
     if strange:
         raise FileExistsError(f"{place} holds {strange[0]}, which is not this book's and would be "
                               "overwritten; take another --out")

@@ -357,6 +357,13 @@ def test_what_is_not_the_books_is_not_written_over(name, tmp_path):
         with claimed(tmp_path): pass
     assert "\n" not in str(e.value) and files(tmp_path) == before
 
+def test_a_relative_place_is_looked_into_where_the_reader_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("homepage").mkdir()
+    Path("homepage/index.html").write_text("years of work")
+    with pytest.raises(OSError, match="^homepage holds index.html"):
+        with claimed("homepage"): pass
+
 def test_what_may_be_there(tmp_path):
     shutil.copy(project() / "nbs/12_data.ipynb", tmp_path)  # as an interrupted run leaves it
     for name in ("thesis.txt", ".hidden", ".notes.html.1.abc"): (tmp_path / name).write_text("kept")
