@@ -16,13 +16,13 @@ from .graph_operations import operations_text
 # %% ../nbs/26_graph_folding.ipynb #e1585b9a
 _FEW = 8  # variables that are drawn by themselves
 
-def _foldable(nodes, limit: int) -> dict:  # name -> node
+def _foldable(nodes, limit: int, few: int) -> dict:  # name -> node
     "The variables, and the inputs, that are drawn as lines of other nodes."
     found, out = {}, consumers(nodes)
     for kind in ("variable", "input"):
         same = {node.name: node for node in nodes
                 if node.kind == kind and not node.inputs and out[node.name]}
-        if len(same) > _FEW and (kind == "variable" or len(nodes) > limit): found |= same
+        if len(same) > few and (kind == "variable" or len(nodes) > limit): found |= same
     return found
 
 def _without(node, folded: dict) -> Node:
@@ -129,9 +129,9 @@ def _node_of(name: str, members, group: dict, out, folded: dict) -> Node:
     sources = tuple(group.get(source, source) for source in node.inputs)
     return node._replace(inputs=sources, held=_numbered(members[0], folded))
 
-def _closed_to(nodes, limit: int) -> tuple[list[Node], dict]:
+def _closed_to(nodes, limit: int, few: int) -> tuple[list[Node], dict]:
     "The nodes to draw, and what is in their boxes."
-    folded, out, inside = _foldable(nodes, limit), consumers(nodes), {}
+    folded, out, inside = _foldable(nodes, limit, few), consumers(nodes), {}
     group = _grouped(nodes, limit, folded)
     kept = [node for node in nodes if node.name not in folded]
     for node in kept: inside.setdefault(group.get(node.name, node.name), []).append(node)
@@ -144,13 +144,19 @@ def _closed_to(nodes, limit: int) -> tuple[list[Node], dict]:
              if name != _RESULTS and inside[name][0].name != name}
     return late_marked(drawn), boxes
 
-def closed(nodes, limit: int) -> tuple[list[Node], dict]:  # and name of box -> nodes in it
-    "The nodes to draw: no more than `limit`, and no wider than a page, the others in boxes."
-    found = narrowest = _closed_to(nodes, limit)
+def _narrowest(nodes, limit: int, few: int) -> tuple[list[Node], dict]:
+    "The nodes to draw, fewer and fewer while they are too wide."
+    found = narrowest = _closed_to(nodes, limit, few)
     wide = least = column_width(found[0])
     while wide > PAGE and (count := len(found[0])) > 3:
-        found = _closed_to(nodes, count * 3 // 4)
+        found = _closed_to(nodes, count * 3 // 4, few)
         wide = column_width(found[0])
         if len(found[0]) >= count: break
         if wide < .9 * least: narrowest, least = found, wide
     return narrowest
+
+def closed(nodes, limit: int) -> tuple[list[Node], dict]:  # and name of box -> nodes in it
+    "The nodes to draw: no more than `limit`, and no wider than a page, the others in boxes."
+    found = _narrowest(nodes, limit, _FEW)
+    if column_width(found[0]) <= PAGE: return found
+    return min(found, _narrowest(nodes, limit, 1), key=lambda each: column_width(each[0]))

@@ -10,8 +10,8 @@ import contextlib, functools, inspect, os, re, reprlib, sys, textwrap
 import numpy as np
 from .graph_names import (
     Traced, leaves, loop_names, mapped, opened, traced_by)
-from .graph_operations import (
-    VARIABLES, acts, behind, call_type, is_first_value, is_gradient, plain_name)
+from .graph_operations import plain_name
+from .graph_old import ends, rebuilt
 from .graph_values import visible
 import tensorflow as tf
 
@@ -177,37 +177,9 @@ def _of_function(fn, name: str, inputs, named) -> Traced:
         return traced_by(concrete, name, given)
 
 # %% ../nbs/17_graph_inputs.ipynb #c8bbaba3
-_NO_END = VARIABLES | {"ReadVariableOp", "VarIsInitializedOp", "IsVariableInitialized", "Const",
-                       "Placeholder", "NoOp"}
-
-def _ends(graph) -> tuple[list, list]:
-    "The operations of a graph whose results nothing uses, and those that do something."
-    ops, start = graph.get_operations(), set()
-    for op in ops:
-        before = set(op.control_inputs)
-        saves = re.match(r"save(_\d+)?/", op.name)
-        if saves or is_first_value(op) or op.type == "NoOp" and before and before <= start:
-            start.add(op)
-    used = {tensor.op for op in ops for tensor in op.inputs}
-    done = [op for op in ops if op not in start and acts(op) and op.type not in _NO_END]
-    ends = [op for op in ops if op not in start and op not in used and not acts(op)
-            and op.type not in _NO_END and behind(op.outputs[0]).op.type not in _NO_END]
-    ends = [op for op in ends if not (done and is_gradient(op))]
-    wanted = [op for op in ends if not (op.type == "Identity" and call_type(op.inputs[0].op))]
-    return wanted or ends, done
-
-def _needed(ops) -> set[str]:
-    "The names of operations and of all that has to run before."
-    found, todo = set(), list(ops)
-    while todo:
-        op = todo.pop()
-        if op.name not in found: todo += [t.op for t in op.inputs] + list(op.control_inputs)
-        found.add(op.name)
-    return found
-
 def _of_graph(graph, name: str, inputs, named) -> Traced:
     "A graph of TensorFlow 1; its placeholders are its inputs, by their names or in their order."
-    ends, done = _ends(graph)
+    results, done = ends(graph)
     places = [op for op in graph.get_operations() if op.type == "Placeholder"]
     names = [op.name for op in places]
     if len(inputs) > len(names) or named.keys() - set(names):
@@ -216,26 +188,14 @@ def _of_graph(graph, name: str, inputs, named) -> Traced:
     specs = {op.name: tf.TensorSpec(op.outputs[0].shape, op.outputs[0].dtype) for op in places}
     with in_one_line(f"TensorFlow cannot take these inputs of {name}"):
         given = [(key, _fitting(values.get(key, specs[key]), specs[key])) for key in names]
-    wanted, definition = _needed([*ends, *done]) - set(names), graph.as_graph_def()
-    nodes = [node for node in definition.node if node.name in wanted]
-    if any("NextIteration" in node.op for node in nodes):
-        raise ValueError(f"{name} holds a loop in TensorFlow 1's way, which runs in a circle: "
-                         "make it with tf.compat.v1.enable_control_flow_v2()")
-    del definition.node[:]
-    del definition.library.function[:]
-    definition.node.extend(nodes)
-    results = [tensor.name for op in ends for tensor in op.outputs]
-    used = {source.split(":")[0] for node in nodes for source in node.input}
-    def again(*tensors):
-        for each in graph.as_graph_def().library.function:
-            tf.compat.v1.get_default_graph()._add_function(graph._get_function(each.signature.name))
-        fed = {key: tensor for key, tensor in zip(names, tensors) if key in used}
-        return tf.graph_util.import_graph_def(definition, fed, results, name="")
+    def again(*tensors): return rebuilt(graph, dict(zip(names, tensors)), results, done)
     with in_one_line(f"TensorFlow cannot read {name}"):
         again = tf.function(again, autograph=False).get_concrete_function(*specs.values())
-    traced, labels = traced_by(again, name, given), [text.removesuffix(":0") for text in results]
-    named = [(f"returns {label}", t) for label, (_, t) in zip(labels, traced.results)]
-    return traced._replace(results=named)
+    traced = traced_by(again, name, given)
+    labels = [f"returns {tensor.name.removesuffix(':0')}" for tensor in results]
+    pairs = [(label, tensor) for label, (_, tensor) in zip(labels, traced.results)]
+    return traced._replace(results=pairs, source=graph)
+
 
 # %% ../nbs/17_graph_inputs.ipynb #f3f0d783
 def _loaded(path):

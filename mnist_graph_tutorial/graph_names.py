@@ -10,7 +10,7 @@ import ast, copy, dataclasses, gc, inspect, sys, textwrap
 from typing import NamedTuple
 from .graph_details import roles
 from .graph_operations import (
-    VARIABLES, behind, call_type, graphs_inside, live_operations)
+    behind, call_type, graphs_inside, live_operations)
 from .graph_values import (
     array_text, captured, has_numbers, shape_text, visible)
 import tensorflow as tf
@@ -25,6 +25,7 @@ class Traced(NamedTuple):
     results: list         # of label and tensor
     arguments: dict = {}  # tensor name -> kind, label and shape of all that comes in
     loops: object = None  # function of a loop's operation: the names of its variables
+    source: object = None # the graph of TensorFlow 1 that it was read from
 
 # %% ../nbs/16_graph_names.ipynb #525f0e6f
 _COMPONENTS = {tf.RaggedTensor: ("values", "row_splits"), tf.IndexedSlices: ("values", "indices"),
@@ -121,7 +122,7 @@ def _with_arguments(traced: Traced) -> Traced:
 # %% ../nbs/16_graph_names.ipynb #f78441da
 def _results(concrete) -> list:  # of label and tensor
     "What a graph returns."
-    tensors = concrete.graph.outputs
+    tensors = concrete.graph.outputs[:len(concrete.function_type.flat_outputs)]
     found = [(label, leaf) for label, leaf in leaves("returns", concrete.structured_outputs)
              if isinstance(leaf, (tf.TensorSpec, tf.Tensor))]
     labels = [label.replace("/", " ", 1) for label, _ in found]
@@ -226,9 +227,9 @@ def loop_names(fn):  # -> a function of a loop's operation
 # %% ../nbs/16_graph_names.ipynb #a07143a8
 def values_of(traced: Traced) -> dict:  # tensor name -> tensor or variable
     "What comes into a graph; `ValueError` where something has no value."
-    if any(op.type in VARIABLES for op in traced.graph.get_operations()):
-        raise ValueError(f"the variables of {traced.name} have values in a session alone, "
-                         "so there is nothing to step through")
+    if not tf.executing_eagerly():
+        raise ValueError("steps compute, so they cannot be taken inside `with graph.as_default()` "
+                         "or `with session`: leave it first")
     missing = [traced.labels.get(name, name) for name, value in traced.feeds.items()
                if isinstance(value, tf.TypeSpec)]
     if not missing: return traced.feeds

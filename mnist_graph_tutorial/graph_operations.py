@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SIGNS', 'ASSIGN', 'IN_ANY_ORDER', 'VARIABLES', 'PASS_ON', 'SAME_NUMBERS', 'SIZES', 'operations_text', 'is_gradient',
            'behind', 'is_update', 'acts', 'live_operations', 'in_order', 'call_type', 'graphs_inside', 'kind_of_call',
-           'plain_name', 'call_label', 'node_name', 'hidden_inputs', 'is_first_value', 'is_store', 'written_inputs',
-           'new_value_of', 'effects']
+           'plain_name', 'call_label', 'node_name', 'first_state', 'turns_text', 'hidden_inputs', 'is_first_value',
+           'is_store', 'written_inputs', 'new_value_of', 'effects']
 
 # %% ../nbs/24_graph_operations.ipynb #4ad59ecc
 import re
@@ -18,7 +18,8 @@ import tensorflow as tf
 SIGNS = {"Mul": "× mul", "AddV2": "+ add", "Add": "+ add", "AddN": "+ add", "Sub": "− sub",
          "Neg": "− neg", "RealDiv": "÷ div", "Div": "÷ div", "Less": "< less",
          "Greater": "> greater"}
-ASSIGN = {"AssignVariableOp": "=", "AssignAddVariableOp": "+=", "AssignSubVariableOp": "−="}
+ASSIGN = {"AssignVariableOp": "=", "AssignAddVariableOp": "+=", "AssignSubVariableOp": "−=",
+          "Assign": "=", "AssignAdd": "+=", "AssignSub": "−="}  # the latter in TensorFlow 1
 IN_ANY_ORDER = {"Mul", "AddV2", "Add", "AddN", "AccumulateNV2", "Maximum", "Minimum", "Equal",
                 "NotEqual", "LogicalAnd", "LogicalOr", "BitwiseAnd", "BitwiseOr", "BitwiseXor",
                 "SquaredDifference"}
@@ -63,7 +64,8 @@ def is_update(op) -> bool:
 def acts(op) -> bool:
     "Whether an operation does something besides computing: writing to a variable, for instance."
     does = op.op_def.is_stateful or is_update(op)  # in TensorFlow 1 an update counts as stateless
-    return does and not _reads_only(op) and "Random" not in op.type
+    draws = any(attr.name == "seed2" for attr in op.op_def.attr)
+    return does and not draws and not _reads_only(op)
 
 def live_operations(graph, results) -> set:  # results: tensors
     "The operations that lead to those results, or to something done."
@@ -134,11 +136,29 @@ def node_name(op) -> str:
     return re.sub(called, lambda _: call_label(op), op.name)
 
 # %% ../nbs/24_graph_operations.ipynb #53f60ade
+def first_state(op) -> int:
+    "The number of the first variable of a loop that is the reader's: 2, or 0."
+    body = graphs_inside(op).get("body")
+    names = [tensor.op.name for tensor in body.inputs[:2]] if body else []
+    ends = "loop_counter", "maximum_iterations"
+    return 2 * (len(names) == 2 and all(map(str.endswith, names, ends)))
+
+def turns_text(op) -> str:
+    "What to say of a loop that ends after so many turns, whatever its condition."
+    if call_type(op) != "While" or not first_state(op): return ""
+    most = tf.get_static_value(op.inputs[1])
+    if most is None or most < 0: return ""
+    return f", at most {most} turns" if most != 1 else ", at most 1 turn"
+
 def hidden_inputs(op) -> set[int]:
     "Numbers of the inputs of a loop that keep its books."
     if call_type(op) != "While": return set()
     lists = {k for k, tensor in enumerate(op.inputs) if tensor.op.type == "EmptyTensorList"}
-    return {0, 1} | lists
+    if not first_state(op): return lists
+    most, *others = op.inputs[1:]
+    told = tf.get_static_value(most) is not None
+    return lists | ({0, 1} if told or most.name in [other.name for other in others] else {0})
+
 
 # %% ../nbs/24_graph_operations.ipynb #31db2d73
 def is_first_value(op) -> bool:
@@ -173,7 +193,8 @@ def new_value_of(op) -> str:
 
 # %% ../nbs/24_graph_operations.ipynb #e987bbc1
 _HARMLESS = re.compile("Assert|CheckNumerics|Print|Stateless|Rng|Var|Anonymous|Delete|Timestamp|"
-                       "Placeholder|Stateful(Standard|Trunc|Uniform)|.*(Dataset|HandleOp|Table)$")
+                       "Placeholder|TensorArray|Stack|Stateful(Standard|Trunc|Uniform)|"
+                       ".*(Dataset|HandleOp|Table)$")
 
 def effects(graph) -> list[str]:  # types of operations
     "What a graph does besides computing and giving variables new values."

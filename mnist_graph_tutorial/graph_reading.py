@@ -10,10 +10,11 @@ import collections
 from .graph_details import SERVING, details_text, output_names, roles
 from .graph_layers import (
     WORK, Node, alive, late_marked, separate_constants)
-from .graph_operations import (
+from mnist_graph_tutorial.graph_operations import (
     ASSIGN, IN_ANY_ORDER, PASS_ON, SAME_NUMBERS, SIGNS, SIZES, acts, behind, call_label, call_type,
-    graphs_inside, hidden_inputs, in_order, is_gradient, is_store, is_update, kind_of_call,
-    live_operations, new_value_of, node_name, operations_text, VARIABLES, written_inputs)
+    first_state, graphs_inside, hidden_inputs, in_order, is_gradient, is_store, is_update,
+    kind_of_call, live_operations, new_value_of, node_name, operations_text, turns_text, VARIABLES,
+    written_inputs)
 from .graph_values import array_text, has_numbers, shape_text, visible
 import tensorflow as tf
 
@@ -162,7 +163,7 @@ class Reading:
                  for title, graph in graphs_inside(op).items()}
         if parts:
             kind, label = kind_of_call(op), call_label(op)
-            detail = operations_text(sum(part.size() for part in parts.values()))
+            detail = operations_text(sum(part.size() for part in parts.values())) + turns_text(op)
         if len(shown) == 1 and (said := _which(op, shown[0], parts)): detail += f" → {said}"
         note = shape_text(shown[0]) if len(shown) == 1 else ""
         name = self._add(
@@ -239,8 +240,9 @@ def _next_values(op, graph, names):
 
 def _returned(op, graph, used: set):
     "Label and tensor of every result of a branch or a call that is used."
-    pairs = len(graph.outputs) == len(op.outputs)
-    results = [tensor for k, tensor in enumerate(graph.outputs)
+    outputs = graph.outputs[:len(op.outputs)] if call_type(op) else graph.outputs
+    pairs = len(outputs) == len(op.outputs)
+    results = [tensor for k, tensor in enumerate(outputs)
                if not pairs or op.outputs[k].name in used]
     several = len(results) > 1
     for k, tensor in enumerate(results): yield f"returns {k}" if several else "returns", tensor
@@ -248,24 +250,27 @@ def _returned(op, graph, used: set):
 def _arguments_inside(op, graph, outer: Reading):
     "Name, and kind, label and shape, of what comes into a graph within the graph."
     count, seen = len(graph.inputs), collections.Counter()
-    states = outer.loops(op) if call_type(op) == "While" else []
+    first = first_state(op) if call_type(op) == "While" else 0
+    states = [""] * first + outer.loops(op) if first else []
     others = sum(role in ("other_arguments", "captured_func_inputs") for role in roles(op))
     known = count if call_type(op) else min(count, others)  # those that come from outside
     given = [None] * (count - known) + list(op.inputs)[len(op.inputs) - known:]
     for k, (inner, tensor) in enumerate(zip(graph.inputs, given)):
         kind, label, shape = _argument_inside(op, inner, tensor, k, outer)
-        if 2 <= k < len(states) + 2 and states[k - 2]: label = states[k - 2]
+        if k < len(states) and states[k]: label = states[k]
         seen[label] += 1
         yield inner.name, (kind, f"{label} ({seen[label]})" if seen[label] > 1 else label, shape)
 
 def _argument_inside(op, inner, tensor, k: int, outer: Reading) -> tuple:
     "Kind, label and shape of one of them."
     if tensor is None: return "input", inner.op.name.split("/")[-1], None
-    if call_type(op) == "While" and k < 2: return "input", ("turn", "most turns")[k], None
+    first = first_state(op) if call_type(op) == "While" else 0
+    if k < first: return "input", ("turn", "most turns")[k], None
     node = outer.nodes[outer.owner.get(tensor.name) or outer.source[tensor.name]]
     if tensor.dtype == tf.resource: return "variable", node.label, node.note
     if node.kind in ("input", "variable"): return "input", node.label, None
-    if call_type(op) == "While" and node.kind == "constant": return "input", f"state {k - 2}", None
+    unnamed = call_type(op) == "While" and node.kind == "constant"
+    if unnamed: return "input", f"state {k - first}", None
     return "input", tensor.op.name.split("/")[-1], None
 
 # %% ../nbs/25_graph_reading.ipynb #49edee32

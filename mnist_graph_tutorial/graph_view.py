@@ -15,7 +15,8 @@ from .graph_inputs import in_one_line, trace
 from .graph_layers import Node, consumers, late_marked
 from .graph_layout import arrange, for_page
 from .graph_names import values_of
-from .graph_operations import effects
+from .graph_old import session_values
+from .graph_operations import VARIABLES, effects
 from .graph_reading import read_function
 from .graph_steps import (
     as_drawn, captions, gapped_captions, operand, sentence, shortly_named, stepped)
@@ -243,6 +244,12 @@ def _refuse_effects(name: str, types: list[str]):
                      "steps(allow_effects=True) does so")
 
 # %% ../nbs/28_graph_view.ipynb #e04210d5
+def _arrays(traced, feeds: dict) -> dict:  # both by tensor name
+    "The value of every tensor; a graph of TensorFlow 1 with variables runs in a session."
+    old = any(op.type in VARIABLES for op in traced.graph.get_operations())
+    if old: return session_values(traced.graph, traced.source, feeds)
+    return all_values(traced.graph, feeds)
+
 def graph_of(
     fn,              # a function, network, `tf.function`, partial, concrete function, loaded
                      # signature, `tf.Graph`, or the path of a SavedModel
@@ -260,6 +267,6 @@ def graph_of(
         feeds = values_of(traced)
         if not allow_effects: _refuse_effects(traced.name, effects(traced.graph))
         with in_one_line(f"TensorFlow cannot run {traced.name}"):
-            arrays = all_values(traced.graph, feeds)
+            arrays = _arrays(traced, feeds)
         return node_values(reading, arrays), graph_program(traced, reading, nodes, arrays)
     return GraphView(traced.name, nodes, reading.parts, limit, run)

@@ -309,7 +309,7 @@ def test_the_graph_of_2018(resource):
     assert inputs(view) == ["x", "t"] and results(view) == ["returns loss"]
     assert sorted(labels(view, "variable")) == ["a", "b"] and operations(view) == ["× mul", "+ add", "− sub", "Square", "Mean"]
     assert sorted(labels(view, "update")) == ["a ApplyGradientDescent", "b ApplyGradientDescent"] and labels(view, "gradient")
-    with pytest.raises(ValueError, match="^the variables of graph have values in a session alone"): view.steps()
+    with pytest.raises(ValueError, match="^x, t have shapes but no values"): view.steps()
 
 def test_a_graph_of_2018_without_variables_steps():
     graph = tf.Graph()
@@ -335,13 +335,111 @@ def test_gradients_are_results_where_nothing_is_updated():
     made = {node.label for node in view.nodes if node.kind == "gradient"}
     assert "Cos" in made and labels(view, "operation").count("Sin") == 1
 
-def test_a_loop_in_the_old_way_is_refused():
-    v1.disable_control_flow_v2()
+def old_graph(build, old, resource):
+    "A graph of TensorFlow 1, with loops in its way or in today's."
+    if old: v1.disable_control_flow_v2()
     try:
-        with tf.Graph().as_default() as graph: v1.while_loop(lambda s: s < 3, lambda s: s * 2, (v1.placeholder(tf.float32, ()),))
+        with tf.Graph().as_default() as graph: build(resource)
     finally: v1.enable_control_flow_v2()
-    assert refused(graph).startswith("graph holds a loop in TensorFlow 1's way")
-    assert labels(graph_of(tf.Graph())) == []
+    return graph
+
+def placed(*shapes): return [v1.placeholder(tf.float32, shape, name=name) for name, shape in zip("xt", shapes)]
+def stored(value, resource, name): return v1.Variable(value, use_resource=resource, name=name)
+def doubled_thrice(y): return v1.while_loop(lambda k, z: k < 3, lambda k, z: (k + 1, z * 2.), (0, y))[1]
+
+def trained(optimizer):
+    def build(resource):
+        x, t = placed([None], [None])
+        a, b = stored(2., resource, "a"), stored(1., resource, "b")
+        optimizer().minimize(tf.reduce_mean(tf.square(a * x + b - t), name="loss"))
+        v1.global_variables_initializer()
+    return build
+
+def read_after(resource):
+    x, = placed(())
+    with tf.control_dependencies([v1.assign_add(stored(2., resource, "a"), x)]): tf.multiply(x, 3., name="out")
+
+def nested(resource):
+    x, = placed(())
+    def turn(i, y): return i + 1, v1.cond(y > 3., lambda: y - x, lambda: doubled_thrice(y + 1.))
+    tf.identity(v1.while_loop(lambda i, y: i < 4, turn, (0, x))[1], name="out")
+
+def through_a_loop(resource):
+    x, = placed(())
+    a = stored(2., resource, "a")
+    y = v1.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * a), (0, x))[1]
+    v1.train.GradientDescentOptimizer(.25).minimize(tf.square(y, name="loss"))
+
+def gathered(resource):
+    x, = placed([3])
+    array = tf.TensorArray(tf.float32, 3)
+    array = v1.while_loop(lambda i, t: i < 3, lambda i, t: (i + 1, t.write(i, x[i] * 2.)), (0, array))[1]
+    tf.add(array.stack(), tf.scan(lambda s, v: s + v, x), name="out")
+
+def either(resource):
+    x, = placed(())
+    tf.identity(v1.cond(x > 0, lambda: v1.cond(x > 2, lambda: x, lambda: x * 5.), lambda: -x), name="out")
+
+def assigned_in_a_branch(resource):
+    x, = placed(())
+    a = stored(2., True, "a")
+    tf.identity(v1.cond(x > 0, lambda: v1.assign(a, x), lambda: v1.assign(a, a * 2.)), name="out")
+
+descent, moved = (lambda: v1.train.GradientDescentOptimizer(.25)), (lambda: v1.train.MomentumOptimizer(.1, .9))
+OLD = {"descent": (trained(descent), [[1., 2.], [0., 1.]]), "momentum": (trained(moved), [[1., 2.], [0., 1.]]), "read after": (read_after, [3.]),
+       "nested": (nested, [2.]), "through a loop": (through_a_loop, [1.]), "gathered": (gathered, [[1., 2., 3.]]), "either": (either, [1.]),
+       "neither": (either, [-1.]), "assigned in a branch": (assigned_in_a_branch, [1.])}
+
+@pytest.mark.parametrize("old", [True, False], ids=["circles", "loops of today"])
+@pytest.mark.parametrize("resource", [True, False], ids=["today's variables", "references"])
+@pytest.mark.parametrize("name", OLD)
+def test_old_graphs_step_as_a_session_runs_them(name, resource, old):
+    build, given = OLD[name]
+    graph = old_graph(build, old, resource)
+    view = graph_of(graph, *given)
+    steps = view.steps()
+    assert not {"Switch", "Merge", "Enter", "Exit", "NextIteration"} & set(labels(view)) and steps._repr_html_()
+    variables = [op for op in graph.get_operations() if op.type in ("VariableV2", "VarHandleOp")]
+    with graph.as_default(), v1.Session() as session:
+        ops = graph.get_operations()
+        now = [op.outputs[0] if op.type == "VariableV2" else tf.raw_ops.ReadVariableOp(resource=op.outputs[0], dtype=tf.float32) for op in variables]
+        session.run([op for op in ops if op.name in [f"{v.name}/Assign" for v in variables]])
+        done = [op for op in ops if op.type.startswith(("Apply", "ResourceApply", "AssignAdd"))]
+        results = [text.removeprefix("returns ") + ":0" for text in results_of(view)]
+        found, _ = session.run([results, done], {f"{key}:0": value for key, value in zip("xt", given)})
+        last = dict(zip([op.name for op in variables], session.run(now)))
+    shown = [steps.values[node.name] for node in steps.nodes if node.kind == "output"]
+    assert results and all(np.allclose(*pair) for pair in zip(found, shown, strict=True))
+    for node in steps.nodes:
+        if node.kind == "update": assert np.allclose(steps.values[node.name], last[node.label.split()[0]])
+
+def results_of(view): return labels(view, "output")
+
+def test_steps_of_an_old_graph_leave_a_session_alone():
+    graph = of_2018()
+    session, count = v1.Session(graph=graph), len(graph.get_operations())
+    session.run([op for op in graph.get_operations() if op.name in ("a/Assign", "b/Assign")])
+    steps = graph_of(graph, [1., 2.], [0., 0.]).steps()
+    assert session.run("a/Read/ReadVariableOp:0") == 2. and len(graph.get_operations()) == count
+    with session, pytest.raises(ValueError, match="^steps compute, so they cannot be taken inside `with graph.as_default"):
+        graph_of(graph, [1., 2.], [0., 0.]).steps()
+    session.close()
+    assert [node.value for node in steps.nodes if node.kind == "update"] == ["−1.25", "−1"]
+
+def test_a_loop_in_the_old_way_is_a_loop():
+    graph = old_graph(lambda resource: doubled_thrice(placed(())[0]), True, True)
+    view = graph_of(graph, ONE)
+    assert labels(view, "box") == ["while loop"] and "× mul" in labels(inside(view, "body")) and inputs(view) == ["x"]
+    assert 8. in values(view) and labels(graph_of(tf.Graph())) == []
+
+def test_an_old_graph_without_first_values_is_drawn_and_not_stepped():
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.multiply(v1.placeholder(tf.float32, (), name="x"), tf.raw_ops.ReadVariableOp(
+            resource=tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=(), shared_name="w", name="w"), dtype=tf.float32), name="out")
+    view = graph_of(graph, ONE)
+    assert labels(view, "variable") == ["w"]
+    with pytest.raises(ValueError, match="the graph has no first value for w, so there is nothing to step through"): view.steps()
 
 # ---- saved models ----------------------------------------------------------------------------------------------------
 

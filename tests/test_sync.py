@@ -10,7 +10,7 @@ FLOORS = [
     {"device", "explore", "exercises", "contact_sheets", "graph_layers", "own_data"},
     {"image_files"},
     {"data", "inverting", "fingerprint_panels", "page_engine", "page_network", "graph_layout", "graph_values", "graph_operations", "graph_details", "manuscript", "card"},
-    {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_names", "graph_reading", "graph_steps",
+    {"matrix_inverse", "training", "decision_figure", "digit_pad", "graph_drawing", "graph_names", "graph_old", "graph_reading", "graph_steps",
      "page_graph", "page_inverse",
      "plain_pages", "glossary", "readme", "execution"},
     {"mnist_net", "draw_a_digit", "graph_groups", "graph_inputs", "site", "page_dream", "page_fingerprint", "page_shift", "page_training", "strokes"},
