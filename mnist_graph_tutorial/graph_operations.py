@@ -139,9 +139,8 @@ def node_name(op) -> str:
 def first_state(op) -> int:
     "The number of the first variable of a loop that is the reader's: 2, or 0."
     body = graphs_inside(op).get("body")
-    names = [tensor.op.name for tensor in body.inputs[:2]] if body else []
-    ends = "loop_counter", "maximum_iterations"
-    return 2 * (len(names) == 2 and all(map(str.endswith, names, ends)))
+    names = " ".join(tensor.op.name for tensor in body.inputs[:2]) if body else ""
+    return 2 * bool(re.search(r"loop_counter(_\d+)? .*maximum_iterations(_\d+)?$", names))
 
 def turns_text(op) -> str:
     "What to say of a loop that ends after so many turns, whatever its condition."

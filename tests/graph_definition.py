@@ -283,7 +283,7 @@ class Comparison:
     def _books(self, op) -> set[int]:
         "Numbers of a loop's variables that need not be drawn: its counter, and the most turns, where those are said or come in anyway."
         body = list(self.definition.inside(op.functions()[1]).given)
-        if not (len(body) > 1 and body[0].endswith("loop_counter") and body[1].endswith("maximum_iterations")): return set()
+        if not (len(body) > 1 and re.search(r"loop_counter(_\d+)?$", body[0]) and re.search(r"maximum_iterations(_\d+)?$", body[1])): return set()
         most, node = self.definition.constant(op.inputs[1]), self.nodes.get(self.drawn_name[op.name])
         if most is not None and most >= 0 and node and f", at most {most} turn" not in node.detail: self.no(f"{op.name} does not say {most}")
         return {0, 1} if most is not None or self.definition.origin(op.inputs[1]) in map(self.definition.origin, op.inputs[2:]) else {0}
