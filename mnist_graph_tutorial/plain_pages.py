@@ -249,16 +249,11 @@ def _read_pages(paths, each) -> list[Page]:
     bar.done("All pages are read.")
     return pages
 
-def _packed(css: str) -> str:
-    "A style sheet without comments, and without blanks that say nothing."
-    css = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", css, flags=re.S))
-    return re.sub(r"(?<=[;:{},]) | (?=[{}])", "", css).strip()
-
 def _write_pages(out, pages):
-    "Fill the template for each page."
+    "Fill the template for each page, and lay the style sheet beside them."
+    put(out / "book.css", (STATIC / "book.css").read_text("utf-8"))
     files = {name.replace(".", "_"): (STATIC / name).read_text("utf-8")
-             for name in ("book.css", "book.js", "face.js", "search.js")}
-    files["book_css"] = _packed(files["book_css"])  # it is on every page
+             for name in ("book.js", "face.js", "search.js")}
     common = dict(pages=pages, policy=POLICY, card=card_tags(), formulas=FORMULAS,
                   settings=get_config(), **files)
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):

@@ -382,6 +382,26 @@ def test_search_counts_lights_up_opens_and_goes_on(shown):
     field.fill("")
     assert says(figure) == ""
 
+def test_what_is_found_is_large_enough_to_read_and_is_where_tab_stops(shown):
+    _, (figure, *_) = shown(**phone(height=300))
+    for _ in range(9): figure.get_by_role("button", name="Zoom out").tap()
+    assert outline(node(figure, "block1"))["height"] < 12
+    field = figure.get_by_role("searchbox")
+    field.fill("block1/unit2/sin")
+    field.press("Enter")
+    current = svg(figure).locator(".mgt-current")
+    assert outline(current)["height"] > 16 and current.get_attribute("tabindex") == "0"
+    assert svg(figure).locator(".mgt-node[tabindex='0']").count() == 1
+
+def test_an_open_box_that_is_found_does_not_hide_what_is_found_in_it(shown):
+    _, (figure, *_) = shown()
+    node(figure, "block1").press("Enter")
+    figure.get_by_role("searchbox").fill("block")
+    fill = "path => getComputedStyle(path).fill"
+    opened, closed = (node(figure, name).locator(":scope > path").first.evaluate(fill) for name in ("block1", "block2"))
+    found = inside(node(figure, "block1")).first
+    assert "mgt-found" in found.get_attribute("class") and found.locator(":scope > path").first.evaluate(fill) == closed != opened
+
 # ---- for every reader ------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings", [dict(), dict(dark=True), phone(), phone(dark=True)],

@@ -422,6 +422,17 @@ def test_every_name_in_the_reference_leads_to_the_page_of_its_module(pages):
         page, name = href.split("#")
         assert page == f"{module}.html" and f'id="{name}"' in (pages / page).read_text(), href
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_search_of_a_drawing_stays_in_sight_while_its_page_scrolls(width, pages, chromium):
+    with visit(chromium, (pages / "graph_view.html").as_uri(), width=width, height=500) as tab:
+        bar = tab.locator(".mgt-looks:has(input)").first
+        figure = bar.locator("xpath=ancestor::figure").first
+        assert figure.bounding_box()["height"] > 700
+        figure.evaluate("figure => scrollTo(0, figure.getBoundingClientRect().top + scrollY + 200)")
+        place, header = bar.bounding_box(), tab.locator("header.bar")
+        top = header.bounding_box()["height"] if header.is_visible() else 0
+        assert place["y"] == pytest.approx(top, abs=2), place
+
 def test_code_is_copied_as_it_stands(chromium, pages):
     "By mouse and by keyboard; the button says so, and offers it again once it is left."
     with visit(chromium, (pages / "graph_basics.html").as_uri(), permissions=["clipboard-read", "clipboard-write"]) as tab:

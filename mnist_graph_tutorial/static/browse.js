@@ -6,6 +6,7 @@
   const MANY = 30;                            // nodes, from which on there is a search
   const STEP = 1.25, LEAST = 0.15, MOST = 4;  // of the scale
   const DRAG = 4;                             // pixels that a mouse moves before it drags
+  const LEGIBLE = 0.6;                        // scale from which on words can be read
 
   // ---- size ---------------------------------------------------------------------------------------------------------
 
@@ -60,6 +61,12 @@
       box.scrollTop += now.top - was.top;
     }
 
+    // An element that was looked for is large enough to be read.
+    function legible(element) {
+      const {left, right, top, bottom} = element.getBoundingClientRect();
+      if (scaleOf(shown()) < LEGIBLE) zoom(1, (left + right) / 2, (top + bottom) / 2);
+    }
+
     const apart = ([a, b]) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
     for (const box of boxes) {
       dragged(box);
@@ -79,7 +86,7 @@
         zoom(pinch.scale * apart(event.touches) / pinch.apart, x, y);
       }, {passive: false});
     }
-    return {by, fit, steady, isLarge, shown};
+    return {by, fit, steady, legible, isLarge, shown};
   }
 
   // A mouse drags what does not fit; the click at the end of that means nothing.
@@ -190,8 +197,11 @@
     figure.addEventListener("pointerleave", () => { hovered = null; light(); });
     figure.addEventListener("focusin", ({target}) => { focused = nodeAt(target); light(); });
     figure.addEventListener("focusout", () => { focused = null; light(); });
-    function choose(node) {
+    function stopAt(node) {  // where the Tab key stops
       for (const {el} of stageOf(node.el).nodes()) el.setAttribute("tabindex", el === node.el ? 0 : -1);
+    }
+    function choose(node) {
+      stopAt(node);
       node.el.focus({preventScroll: true});
     }
 
@@ -268,7 +278,9 @@
       for (const box of found[at].chain) opened.add(boxesOf(box.parentNode, box.dataset.box)[0]);
       look.steady(look.shown(), settle);
       const node = located(shownStage(), found[at]);
+      look.legible(node.outline);
       reveal(node);
+      stopAt(node);
       says.say(`${at + 1} of ${found.length}: ${node.words}`);
     }
     field.addEventListener("input", search);
