@@ -15,8 +15,7 @@ import numpy as np
 from .checks import whole
 from .class_names import DIGITS, aslant_above
 from .explore import Progress
-from .image_files import parse_idx, read_files
-from .image_files import read_idx  # noqa: F401  found here by others
+from .image_files import parse_idx, read_files, read_idx  # noqa: F401
 from .own_data import KNOWN, ImageFiles, in_a_line, name_of, own_set
 
 # %% ../nbs/12_data.ipynb #ea635fa2
@@ -25,10 +24,8 @@ DIGESTS = {
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}
-MIRRORS = (
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-)
+MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist/",
+           "https://ossci-datasets.s3.amazonaws.com/mnist/")
 
 # %% ../nbs/12_data.ipynb #1e0fba8c
 class Split(NamedTuple):

@@ -8,13 +8,12 @@ __all__ = ['ROWS', 'means_of', 'vectors_and_means', 'Fingerprints', 'fingerprint
 
 # %% ../nbs/04_fingerprints.ipynb #18d6a6ff
 from .device import compiled, medians, traces
-from .class_names import DIGITS
+from .class_names import (
+    DIGITS, aslant_above, at_start, in_words, noun, nouns, with_article)
 from .data import load_mnist
 from .explore import explore, show
 from .pretrained import trained
-import matplotlib.pyplot as plt
-import numpy as np
-import tensorflow as tf
+import matplotlib.pyplot as plt, numpy as np, tensorflow as tf
 
 # %% ../nbs/04_fingerprints.ipynb #13d46b8f
 from typing import NamedTuple
@@ -64,7 +63,7 @@ class Fingerprints(NamedTuple):
         # the images of each digit, the surest first, averaged into 30 columns
         rows = [surest_first(v, k, self.weights) for k, v in enumerate(self.digits)]
         blocks = [columns(vectors)[:, order] for vectors in rows]
-        return draw_panels(blocks, top_of(means), groups, self.classes)  # top_of: the darkest
+        return draw_panels(blocks, top_of(means), groups, self.classes)
 
 # %% ../nbs/04_fingerprints.ipynb #83fbe522
 def _checked(images) -> np.ndarray:  # (n, 784) float32
@@ -150,7 +149,8 @@ def contributions(
 def running_sums(weights, vector, order):  # (hidden,), (units,) -> (units + 1, 10)
     "From the biases to the logits, adding one unit after the other."
     parts = vector[order, None] * weights.w2.numpy()[order]
-    return weights.b2.numpy() + np.vstack([np.zeros(parts.shape[1]), parts.cumsum(axis=0)])
+    before = np.zeros(parts.shape[1])
+    return weights.b2.numpy() + np.vstack([before, parts.cumsum(axis=0)])
 
 # %% ../nbs/04_fingerprints.ipynb #d638ed09
 def draw_decision(

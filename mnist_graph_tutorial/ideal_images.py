@@ -11,7 +11,8 @@ __all__ = ['OBJECTIVES', 'mean_images', 'post_objective', 'logit_objective', 'fi
 import functools
 from typing import NamedTuple
 import numpy as np
-from .checks import needs_eager, not_negative, one_of, positive, whole
+from .checks import (
+    needs_eager, not_negative, one_of, positive, whole)
 from .class_names import DIGITS
 from .data import Split, check_all_digits, check_split
 from .device import compiled
@@ -162,23 +163,26 @@ def ideal_images(
 ) -> IdealImages:
     "The image each output likes best; `ValueError` for bad settings or divergence."
     net, second = map(_giving_logits, (net, second))
-    one_of(OBJECTIVES, objective=objective)
-    not_negative(l1=l1, l2=l2, tv=tv)
-    positive(learning_rate=learning_rate)
+    _check_search(objective, learning_rate, l1=l1, l2=l2, tv=tv)
     tensor = functools.partial(tf.constant, dtype=tf.float32)
     strengths = tensor(l1), tensor(l2), tensor(tv) if tv else None
     bounds = (0, 1) if box else (-np.inf, np.inf)
     logits = net.weights if type(net) is MnistNet else net
-    outputs = net(tensor(np.zeros((1, 784)))).shape[1]
+    outputs = net(tf.zeros((1, 784))).shape[1]
     first = tensor(first_images(start, seed, outputs))
-    images, losses = descend(logits, OBJECTIVES[objective], first, *strengths,
-                             tensor(learning_rate), _whole_steps(steps),
-                             *map(tensor, bounds))
+    rest = tensor(learning_rate), _whole_steps(steps), *map(tensor, bounds)
+    images, losses = descend(logits, OBJECTIVES[objective], first, *strengths, *rest)
     if not np.isfinite(losses).all():
         raise ValueError(f"the search diverged; take a rate below {learning_rate}")
     scores = score_images(net, images.numpy(), second=second, means=means)
     classes = getattr(net, "classes", DIGITS)
     return IdealImages(images.numpy(), losses.numpy(), scores, classes)
+
+def _check_search(objective, learning_rate, **strengths):
+    "`ValueError` for what is no objective, no rate or no strength of a penalty."
+    one_of(OBJECTIVES, objective=objective)
+    not_negative(**strengths)
+    positive(learning_rate=learning_rate)
 
 def _whole_steps(steps) -> tf.Tensor:
     if float(steps).is_integer(): steps = int(steps)  # 3.0 will do

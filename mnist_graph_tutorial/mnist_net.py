@@ -45,7 +45,8 @@ def binary_cross_entropy(logits, targets): # (n, 10), (n, 10) -> (n,)
 
 def post_cross_entropy(logits, labels): # (n, 10), (n,) -> scalar
     "The loss of 2018: `binary_cross_entropy` with one-hot labels, mean over images."
-    return tf.reduce_mean(binary_cross_entropy(logits, tf.one_hot(labels, logits.shape[1])))
+    targets = tf.one_hot(labels, logits.shape[1])
+    return tf.reduce_mean(binary_cross_entropy(logits, targets))
 
 def softmax_cross_entropy(logits, labels): # (n, 10), (n,) -> scalar
     "Minus the logarithm of the right digit's probability, averaged over images."
@@ -69,13 +70,14 @@ def post_initial(hidden: int, rng: np.random.Generator, outputs: int=10) -> Weig
 def he_initial(hidden: int, rng: np.random.Generator, outputs: int=10) -> Weights:
     "He's start: weights of variance 2 / inputs, biases zero."
     return Weights(rng.normal(0, (2 / 784) ** 0.5, (784, hidden)), np.zeros(hidden),
-                   rng.normal(0, (2 / hidden) ** 0.5, (hidden, outputs)), np.zeros(outputs))
+                   rng.normal(0, (2 / hidden) ** 0.5, (hidden, outputs)),
+                   np.zeros(outputs))
 
 INITIALS = {"post": post_initial, "he": he_initial}
 
 # %% ../nbs/03_mnist_net.ipynb #36190de4
 class MnistNet(tf.Module):
-    "A network of one hidden layer: 784 inputs, `hidden` units, 10 logits, one for each digit."
+    "A network of one hidden layer: 784 inputs, `hidden` units, a logit for each digit."
     def __init__(
         self, *,
         hidden: int=300,      # units of the hidden layer
@@ -88,7 +90,8 @@ class MnistNet(tf.Module):
         whole(hidden=hidden)
         one_of(INITIALS, initial=initial)
         self.classes = tuple(classes)
-        start = INITIALS[initial](hidden, np.random.default_rng(seed), len(self.classes))
+        rng = np.random.default_rng(seed)
+        start = INITIALS[initial](hidden, rng, len(self.classes))
         variables = (tf.Variable(w.astype(np.float32)) for w in start)
         self.w1, self.b1, self.w2, self.b2 = variables
 
@@ -117,7 +120,7 @@ class MnistNet(tf.Module):
 
     @classmethod
     def load(cls, path, classes=DIGITS) -> "MnistNet":
-        "The network that `save` wrote; `ValueError` where a file holds none of such outputs."
+        "The network that `save` wrote; `ValueError` for a file without such a one."
         arrays = read_arrays(path)
         hidden, outputs = max(1, np.size(arrays.get("b1", 0))), len(classes)
         shapes = Weights((784, hidden), (hidden,), (hidden, outputs), (outputs,))
