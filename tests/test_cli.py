@@ -106,7 +106,7 @@ def test_lab_hands_on_data_device_and_arguments(tmp_path, monkeypatch):
             if answer is KeyboardInterrupt: raise answer
             return answer
     monkeypatch.setattr(subprocess, "Popen", Server)
-    monkeypatch.setattr(book, "settle_data", lambda source: seen.update(read=source) or (source, "mnist"))
+    monkeypatch.setattr(book, "files_of", lambda source: seen.update(read=source) or (None, "mnist"))
     monkeypatch.chdir(tmp_path)
     assert main(["lab", "--data", "here", "--device", "cpu", "--", "--no-browser", "--port=9"]) == 3
     assert seen["command"] == [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=9"]
