@@ -584,7 +584,7 @@ def fibonacci(n):
     return p
 
 @case(tf.constant(7))
-def halved_or_tripled(n):
+def collatz(n):
     steps, most = 0, n
     while n > 1:
         if n % 2 == 0: n = n // 2

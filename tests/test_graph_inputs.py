@@ -3,6 +3,7 @@ partials, networks; the names that inputs, results, variables, calls and loops g
 import collections, dataclasses, functools, pathlib, re, xml.etree.ElementTree as ET
 import keras, numpy as np, pytest
 from browser import visit
+from graph_cases import collatz
 from mnist_graph_tutorial.graph_drawing import svg_text
 from mnist_graph_tutorial.graph_layers import Node
 from mnist_graph_tutorial.graph_layout import arrange, half_size
@@ -251,15 +252,6 @@ def test_a_call_is_called_by_its_function():
     assert labels(alone) == ["x", "Sin", "returns"] and agrees(alone, tf.sin(1.))
 
 # ---- names in loops --------------------------------------------------------------------------------------------------
-
-def collatz(n):
-    steps, most = 0, n
-    while n > 1:
-        if n % 2 == 0: n = n // 2
-        else: n = 3 * n + 1
-        steps += 1
-        most = tf.maximum(most, n)
-    return steps, most
 
 def powers(x, times):
     total = 0.
