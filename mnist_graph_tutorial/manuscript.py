@@ -15,7 +15,7 @@ from nbdev.config import get_config
 from nbdev.process import Processor
 from nbdev.processors import FilterDefaults
 from .explore import static
-from .own_copy import project
+from .own_copy import project, stripped
 import mnist_graph_tutorial
 
 # %% ../nbs/40_manuscript.ipynb #9a6838d3
@@ -149,10 +149,7 @@ def notebook_links(path) -> dict[str, str]:
 # %% ../nbs/40_manuscript.ipynb #d85f279e
 def without_outputs(path) -> str:
     "A notebook as it is downloaded from a page: what its cells show comes when they are run."
-    nb = nbformat.read(path, 4)
-    for cell in nb.cells:
-        if cell.cell_type == "code": cell.outputs = []
-    return json.dumps(nb, ensure_ascii=False)  # on one line, lighter
+    return json.dumps(json.loads(stripped(path)), ensure_ascii=False)  # on one line, lighter
 
 # %% ../nbs/40_manuscript.ipynb #d4b63d11
 try: import fcntl
