@@ -154,7 +154,7 @@ def guessing(
     "Whether a training has collapsed: one answer to every image, at a cost that no longer falls."
     cost, labels = history.train_loss, data.test.labels
     if history.test_accuracy[-1] > np.bincount(labels).max() / len(labels) + 1e-6: return ""
-    undecided = float(loss(tf.zeros((len(labels), 10)), labels))
+    undecided = float(loss(tf.zeros((len(labels), len(data.classes))), labels))
     stays = cost[-1] > .999 * cost[-2:][0] and abs(cost[-1] - cost[0]) > .05 * cost[0]
     if cost[-1] < 2 * undecided and not (stays and cost[-1] > .95 * undecided): return ""
     return (f"the network only guesses: its cost stays at {cost[-1]:.4g}, and "

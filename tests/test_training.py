@@ -103,6 +103,10 @@ def test_a_training_that_only_guesses_is_told(costs, loss):
                                          ((2.7, 2.0, 2.0), UNCLIPPED)])
 def test_a_training_that_is_slow_is_not_told_to_guess(costs, loss): assert guessing(ended(*costs), FEW, 2., loss) == ""
 
+def test_what_a_guess_among_three_classes_costs_is_told_apart():
+    three = FEW._replace(test=Split(FEW.test.images[:9], np.arange(9, dtype=np.int32) % 3), classes=tuple("abc"))
+    assert "its cost stays at 1.1" in guessing(ended(1.5, 1.1, 1.1, accuracy=1 / 3), three, 2., softmax_cross_entropy)
+
 @pytest.mark.parametrize("rate, guesses", [(2., True), (.1, False), (1e-6, False)])
 def test_the_command_fails_where_the_network_only_guesses_and_keeps_it(rate, guesses, tmp_path, capsys):
     words = ["train", "--data", "digits", "--epochs", "3", "--learning-rate", str(rate), "--save", str(tmp_path / "net.npz")]
