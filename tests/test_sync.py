@@ -14,7 +14,7 @@ FLOORS = [
      "page_graph", "page_inverse",
      "plain_pages", "glossary", "readme", "execution"},
     {"mnist_net", "draw_a_digit", "graph_groups", "graph_inputs", "site", "page_dream", "page_fingerprint", "page_shift", "page_training", "strokes"},
-    {"ideal_images", "pretrained", "workers", "graph_folding", "book", "photo"},
+    {"ideal_images", "pretrained", "workers", "graph_folding", "book", "photo", "many_images"},
     {"sessions", "graph_view", "fingerprints", "scaling_out"},
     {"contenders", "graph_basics"}, {"bench"}, {"cli"}]
 
