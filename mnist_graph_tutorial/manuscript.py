@@ -48,7 +48,6 @@ class show_exports(Processor):
         shown = {
             id(cell): definitions(cell.source) for cell in cells if "exports" in cell.directives_
         }
-        said_twice = {f"show_doc({name})" for names in shown.values() for name in names}
         taken = {
             anchor(heading)
             for cell in cells
@@ -57,7 +56,6 @@ class show_exports(Processor):
         }
         self.nb.cells = []
         for cell in cells:
-            if cell.get("has_sd") and cell.source.splitlines()[-1] in said_twice: continue
             if id(cell) in shown:
                 names = [
                     name
@@ -100,7 +98,7 @@ def folded(cell):
 def processed(
     path,  # a notebook, as it is or executed
 ):  # nbdev's notebook: cells with source and outputs; `frontmatter_` has title and description
-    "A notebook as nbdev prepares it; `ValueError` where a cell that it needs cannot run."
+    "A notebook as nbdev prepares it, no code of it run; `ValueError` where nbdev fails."
     nb = read_nb(path)
     try:
         with contextlib.chdir(project()), contextlib.redirect_stderr(io.StringIO()):

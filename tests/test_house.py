@@ -28,6 +28,14 @@ def test_functions_are_short(room):
         body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
         assert node.end_lineno - body[0].lineno < BODY, node.name
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_others_may_use_is_on_the_page(notebook):
+    "A definition that has no underscore is shown (`#| exports`): that is its documentation."
+    for cell in nbformat.read(notebook, 4).cells:
+        if cell.cell_type != "code" or not re.search(r"^#\| export$", cell.source, re.M): continue
+        names = [getattr(node, "name", "_") for node in ast.parse(cell.source).body]
+        assert all(name.startswith("_") for name in names), names
+
 def test_ruff_finds_nothing():
     done = subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", "nbs", "tests"],
                           cwd=ROOT, capture_output=True, text=True)

@@ -111,15 +111,14 @@ def test_order_of_the_book(soups):
         listed = [link["href"] for link in soups[page].find("nav").find_all("a") if not link["href"].startswith("#")]
         assert list(dict.fromkeys(listed)) == order and soups[page].find("nav").find("a", attrs={"aria-current": "page"})["href"] == page
 
-def test_exported_code_is_shown_or_documented_as_its_directive_says(soups, tmp_path):
+def test_exported_code_is_shown_or_hidden_as_its_directive_says_and_none_is_run(soups, tmp_path):
     def page_of(*cells):
         nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Tiny\n\n> A page"), *map(nbformat.v4.new_code_cell, cells)])
         nbformat.write(nb, tmp_path / "99_tiny.ipynb")
         return plain_pages.read_page(tmp_path / "99_tiny.ipynb").body
-    shown = page_of("#| exports\ndef shown(a):\n    'Says shown.'\n    return a")
+    shown = page_of("#| exports\ndef shown(a):\n    'Says shown.'\n    return a", "#| exports\nimport does_not_exist")
     assert 'id="shown"' in shown and "return" in shown and shown.count("Says shown.") == 1 and "mnist_graph_tutorial/tiny.py" in shown
-    documented = page_of("#| export\ndef hidden(a):\n    'Says hidden.'\n    return a")
-    assert 'id="hidden"' in documented and "Says hidden." in documented and "return" not in documented
+    assert "Says hidden." not in page_of("#| export\ndef hidden(a):\n    'Says hidden.'\n    return a")
     assert "secret" not in page_of("#| hide\nsecret = 1")
     assert "secret" not in page_of("#| echo: false\nsecret = 1") and "secret" not in page_of("#| include: false\nsecret = 1")
 
