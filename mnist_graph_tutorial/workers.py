@@ -12,8 +12,8 @@ from pathlib import Path
 from .checks import check_place, one_of, positive, whole
 from .data import load_mnist
 from .device import use_device
-from .mnist_net import MnistNet, post_cross_entropy, train
-from .training import History, check_training, guessing, is_chief
+from .mnist_net import MnistNet, train
+from .training import History, check_training, is_chief
 import tensorflow as tf
 
 # %% ../nbs/38_workers.ipynb #ef27625f
@@ -178,9 +178,10 @@ def train_command(
     use_device(device)
     check_places(save, checkpoint)
     digits = load_mnist(data)
-    check_training(digits, epochs, batch_size, learning_rate)
+    check_training(digits, epochs, batch_size, learning_rate, len(digits.classes))
     chosen, told = strategy_for(strategy, devices), []
-    net, chief = MnistNet(hidden=hidden, seed=seed), is_chief(chosen)
+    net = MnistNet(hidden=hidden, seed=seed, classes=digits.classes)
+    chief = is_chief(chosen)
     def tell(epoch, row):
         told.append(epoch)
         print(_line(epoch, *row), flush=True)
@@ -191,8 +192,7 @@ def train_command(
     if chief and not told: print(f"{checkpoint} is at epoch {epochs} already; test accuracy "
                                  f"{history.test_accuracy[-1]:.2%}")
     if save is not None and chief: net.save(save)
-    said = guessing(history, digits, learning_rate, post_cross_entropy)
-    if said: raise RuntimeError(said)
+    if history.said: raise RuntimeError(history.said)
     return history
 
 def _line(epoch, cost, test_loss, test_accuracy) -> str:
