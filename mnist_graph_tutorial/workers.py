@@ -119,13 +119,33 @@ def _multiworker():
     "Several machines: returns once all workers are there."
     _meet(*_cluster())
     try:
-        with _stoppable(): return tf.distribute.MultiWorkerMirroredStrategy()
+        with _stoppable(), _on_time(): return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, TypeError, ValueError) as e:
         told = str(e).splitlines()[0]
         twice = "different incarnation" in told
         raise ValueError("two workers have the same index in TF_CONFIG, or one was started again "
                          "while the others waited" if twice else
                          f"TF_CONFIG does not do: {told}") from None
+
+_PATIENCE = 60  # seconds that TensorFlow has to start, once all workers are there
+_CLOCK = """
+import os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+worker, patience = sys.argv[1:]
+def late():
+    print("mnist-graph-tutorial: another worker was lost while TensorFlow started; start all "
+          "workers again", file=sys.stderr, flush=True)
+    os.kill(int(worker), 9)
+timer = threading.Timer(float(patience), late)
+timer.daemon = True
+timer.start()
+sys.stdin.read()
+"""
+
+def _on_time() -> subprocess.Popen:
+    "A process that ends this one with a line, unless it is left before time."
+    words = [sys.executable, "-I", "-c", _CLOCK, str(os.getpid()), str(_PATIENCE)]
+    return subprocess.Popen(words, stdin=subprocess.PIPE)
 
 @contextlib.contextmanager
 def _stoppable():
