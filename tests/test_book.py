@@ -1,9 +1,9 @@
 """Running the notebooks: all of them, and what happens when one fails."""
-import configparser, json, os, re, resource, shutil, subprocess, sys, textwrap, time
+import configparser, contextlib, fcntl, json, os, re, resource, shutil, signal, subprocess, sys, textwrap, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import nbformat, pytest
-from mnist_graph_tutorial import book, execution, plain_pages
+from mnist_graph_tutorial import book, execution, manuscript, plain_pages
 from compare import differences
 from mnist_graph_tutorial.execution import Turns, cleaned, environment, execute
 from mnist_graph_tutorial.cli import main
@@ -396,6 +396,31 @@ def test_two_cannot_write_to_one_directory_and_a_killed_one_lets_go(tmp_path):
     other.communicate()
     with claimed(tmp_path): pass
 
+class Windows:
+    "What Python has on Windows to lock with, on top of what it has here."
+    LK_NBLCK = 2
+    def locking(handle, mode, count):
+        assert (mode, count) == (2, 1) and os.path.basename(os.readlink(f"/proc/self/fd/{handle}")) == ".lock"
+        try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError: raise PermissionError(13, "Permission denied") from None
+
+def test_on_windows_a_file_is_locked(tmp_path, monkeypatch):
+    monkeypatch.setattr(manuscript, "fcntl", Windows)
+    with claimed(tmp_path):
+        with pytest.raises(OSError, match=f"^another run is writing to {tmp_path}; wait for its end, or take another --out$"):
+            with claimed(tmp_path): pass
+    with claimed(tmp_path): pass
+
+def test_what_locks_is_imported_on_windows(tmp_path):
+    "In a process that has no fcntl, and an msvcrt that locks nothing."
+    code = ("import subprocess, sys, types, nbdev.processors\n"  # which would take it for Windows as a whole
+            "stub = types.SimpleNamespace(LK_NBLCK=2, locking=lambda *told: print('locked', told[1:]))\n"
+            "sys.modules.update(fcntl=None, msvcrt=stub)\n"
+            "from mnist_graph_tutorial.manuscript import claimed\n"
+            "with claimed(sys.argv[1]): pass")
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], env=os.environ | dict(PYTHONPATH=str(project())), capture_output=True, text=True)
+    assert done.stdout == "locked (2, 1)\n", done.stderr
+
 @pytest.fixture
 def few_pages(monkeypatch):
     "A book of the front page and two others."
@@ -428,6 +453,8 @@ def test_a_site_that_is_stopped_half_way_holds_whole_pages_and_goes_on(few_pages
 
 # The whole command, on a book of three pages
 
+MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
+
 @pytest.fixture
 def small_book(tmp_path, notebook):
     "A copy of the project with a front page and two chapters, and a way to call it."
@@ -443,8 +470,7 @@ def small_book(tmp_path, notebook):
     write("02_two", "print('two')")
     def call(*words):
         env = os.environ | dict(PYTHONPATH=str(tmp_path))
-        code = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
-        return subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, env=env, capture_output=True, text=True)
+        return subprocess.run([sys.executable, "-c", MAIN, *words], cwd=tmp_path, env=env, capture_output=True, text=True)
     return write, call, tmp_path
 
 def test_run_leaves_notebooks_pages_and_a_table(small_book):
