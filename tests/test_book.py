@@ -497,6 +497,50 @@ def test_run_of_a_failing_chapter(small_book):
     assert ">one</pre>" in (place / "pages/one.html").read_text() and re.search(r"^one +1 ", done.stdout, re.M)
     assert not (place / "pages/.ipynb").exists() and "three\n" not in (place / "pages/03_three.ipynb").read_text()
 
+SLOW = "import os, time; open({!r}, 'w').write(str(os.getpid())); time.sleep({})"
+
+@pytest.mark.parametrize("words, number", [((), "SIGKILL"), (("--update",), "SIGTERM")], ids=["killed", "terminated"])
+def test_a_run_that_is_ended_half_way_leaves_whole_files_and_no_process_and_the_next_goes_on(small_book, words, number):
+    "Two runs of a small book each, with kernels: they are what is tested. tests/test_cli.py presses Ctrl-C."
+    write, call, place = small_book
+    if words and not real_mnist(): pytest.skip("--update wants real MNIST")
+    words = ["run", "--device", "cpu", "--data", real_mnist() if words else "digits", *words]
+    write("02_two", SLOW.format(str(place / "pid"), 600))
+    before = {path: path.read_bytes() for path in (place / "nbs").iterdir()}
+    process = subprocess.Popen([sys.executable, "-c", MAIN, *words], cwd=place, env=os.environ | dict(PYTHONPATH=str(place)), start_new_session=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    wanted, deadline = (place / "pid", place / "_book/01_one.ipynb"), time.monotonic() + 300
+    while not all(path.exists() and path.stat().st_size for path in wanted) and time.monotonic() < deadline: time.sleep(.1)
+    kernel = int((place / "pid").read_text())
+    ours = relatives(process.pid)
+    assert kernel in ours and len(ours) > 2
+    process.send_signal(getattr(signal, number))
+    process.communicate(timeout=60)
+    assert process.returncode == (130 if number == "SIGINT" else -getattr(signal, number))
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in ours if alive(pid)]) and time.monotonic() < deadline: time.sleep(.1)
+    assert left == [] and {path: path.read_bytes() for path in before} == before and not (place / "README.md").exists()
+    for path in (place / "_book").glob("*.ipynb"): nbformat.validate(nbformat.read(path, 4))
+    write("02_two", "print('two')")
+    done = call(*words)
+    assert done.returncode == 0, done.stderr
+    assert ">two</pre>" in (place / "_book/two.html").read_text() and not list((place / "_book").glob(".*.[0-9]*"))
+    assert (b'"two\\n"' in (place / "nbs/02_two.ipynb").read_bytes()) == ("--update" in words)
+
+def relatives(pid: int) -> list[int]:
+    "A process and all that it has started, which have its session or a parent among them."
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError): parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for one in found: found += [child for child, parent in parents.items() if parent == one]
+    return found
+
+def alive(pid: int) -> bool:
+    "Whether a process runs."
+    with contextlib.suppress(OSError): return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
 def test_update_wants_real_mnist(small_book):
     write, call, place = small_book
     before = (place / "nbs/01_one.ipynb").read_text()
