@@ -640,7 +640,9 @@ def test_what_is_too_little_for_the_book_is_refused_before_it_runs(tmp_path, mon
 def test_a_page_run_on_named_classes_says_which():
     files = ImageFiles([shapes(2_000, 3), shapes(300, 3)], tuple(PETS), Path("pets"), [])
     assert "in three classes: 0 cat, 1 dog, 2 eel. The text" in book._fit_and_notice(files, "pets")
-    assert "in three classes. The text" in book._fit_and_notice(files._replace(classes=("0", "1", "2")), "pets")
+    assert not book._fit_and_notice(files, "pets").endswith("would name them.")
+    unnamed = book._fit_and_notice(files._replace(classes=("0", "1", "2")), "pets")
+    assert "in three classes. The text" in unnamed and unnamed.endswith("so they are called digits, by their numbers; a `labels.txt` beside the images would name them.")
 
 def test_what_a_claim_is_of_which_images():
     part = Split(np.zeros((1, 784), np.float32), np.zeros(1, np.int32))
