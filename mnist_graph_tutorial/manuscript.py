@@ -151,7 +151,7 @@ def without_outputs(path) -> str:
 
 # %% ../nbs/40_manuscript.ipynb #d4b63d11
 try: import fcntl
-except ImportError: fcntl = None  # Windows has none; there nothing is locked
+except ImportError: import msvcrt as fcntl  # on Windows, which locks files alone
 
 # %% ../nbs/40_manuscript.ipynb #e0fc2553
 _LEFT = re.compile(r"\.[\w-]+\.(?:html|ipynb|png|css)\.\d+\.[0-9a-f]{8}")
@@ -176,13 +176,14 @@ def _strange(place: Path) -> list[str]:
 @contextlib.contextmanager
 def _locked(place: Path):
     "Keep others from claiming a directory."
-    if not fcntl:
-        yield
-        return
-    handle = os.open(place, os.O_RDONLY)
+    on_windows = hasattr(fcntl, "locking")
+    file, mode = (place / ".lock", os.O_RDWR | os.O_CREAT) if on_windows else (place, os.O_RDONLY)
+    handle = os.open(file, mode)
     try:
-        try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        try:
+            if on_windows: fcntl.locking(handle, fcntl.LK_NBLCK, 1)
+            else: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # the one on Unix, the other on Windows
             raise OSError(f"another run is writing to {place}; wait for its end, or take another "
                           "--out") from None
         yield

@@ -7,8 +7,9 @@ __all__ = ['History', 'shuffled', 'check_training', 'read_weights', 'epoch_on', 
 
 # %% ../nbs/31_training.ipynb #5a94e461
 import functools
+from collections import namedtuple
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable
 import numpy as np
 from .checks import digest, positive, read_arrays, whole, write_arrays
 from .class_names import DIGITS
@@ -18,11 +19,12 @@ from .explore import Progress
 import tensorflow as tf
 
 # %% ../nbs/31_training.ipynb #0f2d6029
-class History(NamedTuple):
+class History(namedtuple("History", "train_loss test_loss test_accuracy")):
     "One number an epoch."
     train_loss: np.ndarray     # mean over the batches of the epoch, each before its step
     test_loss: np.ndarray      # after the epoch
     test_accuracy: np.ndarray  # after the epoch: share of test images classified rightly
+    said: str = ""             # that the network only guesses, in words, where that is so
 
 # %% ../nbs/31_training.ipynb #43d46ffc
 def shuffled(n: int, seed: int, epoch: int) -> np.ndarray: # (n,) int32
@@ -62,6 +64,7 @@ def read_weights(
     path,    # of the file they come from, for the error
 ):           # a named tuple of the same kind
     "The weights among the arrays of a file; `ValueError` where they are not finite or do not fit."
+    _check_classes(arrays, shapes, path, "name its own, as in MnistNet.load(path, data.classes)")
     found = [arrays.get(name) for name in shapes._fields]
     for array, shape in zip(found, shapes):
         fits = array is not None and array.shape == tuple(shape) and array.dtype == np.float32
@@ -69,6 +72,14 @@ def read_weights(
             raise ValueError(f"{path}: holds no network, "
                              f"finite numbers in the shapes {_in_words(shapes)}")
     return type(shapes)(*found)
+
+def _check_classes(arrays: dict, shapes, path, remedy: str):
+    "`ValueError` where a file holds a network of another number of classes than is wanted."
+    matrix, bias = (np.shape(arrays.get(name)) for name in shapes._fields[-2:])
+    wanted = shapes[-1]
+    if len(matrix) == 2 and bias == matrix[1:] != wanted:
+        raise ValueError(f"{path}: holds a network of {bias[0]} classes, not of {wanted[0]}; "
+                         f"{remedy}")
 
 def _in_words(shapes) -> str:
     "Shapes as text: w1 784x300, b1 300."
@@ -86,6 +97,8 @@ def _resume(directory, weights, settings: str, epochs: int) -> tuple:
     path, own = Path(directory) / "checkpoint.npz", digest(*weights)
     if not path.is_file(): return weights, [], [own]
     arrays = read_arrays(path)
+    _check_classes(arrays, _shapes(weights), path,
+                   "take another directory, or the images that it was trained on")
     rows, trail, theirs = (arrays.get(name) for name in ("rows", "trail", "settings"))
     if rows is None or trail is None or str(theirs) != settings:
         raise ValueError(f"{path}: is of another training ({theirs}, not {settings})")
@@ -204,7 +217,7 @@ def fit(
         if each: each(k + 1, rows[-1])
         bar.update(k + 1, f"cost {rows[-1][0]:.4f}")
     history = History(*np.array(rows, np.float32).T)
-    said = guessing(history, data, learning_rate, loss)
+    history.said = said = guessing(history, data, learning_rate, loss)
     bar.done(f"Epoch {epochs} had a mean cost of {rows[-1][0]:.4f}{'; ' * bool(said)}{said}.")
     return history
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from .checks import check_place, one_of, positive, whole
 from .data import load_mnist
 from .device import use_device
-from .mnist_net import MnistNet, post_cross_entropy, train
-from .training import History, check_training, guessing, is_chief
+from .mnist_net import MnistNet, train
+from .training import History, check_training, is_chief
 import tensorflow as tf
 
 # %% ../nbs/38_workers.ipynb #ef27625f
@@ -119,13 +119,33 @@ def _multiworker():
     "Several machines: returns once all workers are there."
     _meet(*_cluster())
     try:
-        with _stoppable(): return tf.distribute.MultiWorkerMirroredStrategy()
+        with _stoppable(), _on_time(): return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, TypeError, ValueError) as e:
         told = str(e).splitlines()[0]
         twice = "different incarnation" in told
         raise ValueError("two workers have the same index in TF_CONFIG, or one was started again "
                          "while the others waited" if twice else
                          f"TF_CONFIG does not do: {told}") from None
+
+_PATIENCE = 60  # seconds that TensorFlow has to start, once all workers are there
+_CLOCK = """
+import os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+worker, patience = sys.argv[1:]
+def late():
+    print("mnist-graph-tutorial: another worker was lost while TensorFlow started; start all "
+          "workers again", file=sys.stderr, flush=True)
+    os.kill(int(worker), 9)
+timer = threading.Timer(float(patience), late)
+timer.daemon = True
+timer.start()
+sys.stdin.read()
+"""
+
+def _on_time() -> subprocess.Popen:
+    "A process that ends this one with a line, unless it is left before time."
+    words = [sys.executable, "-I", "-c", _CLOCK, str(os.getpid()), str(_PATIENCE)]
+    return subprocess.Popen(words, stdin=subprocess.PIPE)
 
 @contextlib.contextmanager
 def _stoppable():
@@ -178,9 +198,10 @@ def train_command(
     use_device(device)
     check_places(save, checkpoint)
     digits = load_mnist(data)
-    check_training(digits, epochs, batch_size, learning_rate)
+    check_training(digits, epochs, batch_size, learning_rate, len(digits.classes))
     chosen, told = strategy_for(strategy, devices), []
-    net, chief = MnistNet(hidden=hidden, seed=seed), is_chief(chosen)
+    net = MnistNet(hidden=hidden, seed=seed, classes=digits.classes)
+    chief = is_chief(chosen)
     def tell(epoch, row):
         told.append(epoch)
         print(_line(epoch, *row), flush=True)
@@ -191,8 +212,7 @@ def train_command(
     if chief and not told: print(f"{checkpoint} is at epoch {epochs} already; test accuracy "
                                  f"{history.test_accuracy[-1]:.2%}")
     if save is not None and chief: net.save(save)
-    said = guessing(history, digits, learning_rate, post_cross_entropy)
-    if said: raise RuntimeError(said)
+    if history.said: raise RuntimeError(history.said)
     return history
 
 def _line(epoch, cost, test_loss, test_accuracy) -> str:

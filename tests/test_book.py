@@ -1,9 +1,9 @@
 """Running the notebooks: all of them, and what happens when one fails."""
-import configparser, json, os, re, resource, shutil, subprocess, sys, textwrap, time
+import configparser, contextlib, fcntl, json, os, re, resource, shutil, signal, subprocess, sys, textwrap, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import nbformat, pytest
-from mnist_graph_tutorial import book, execution, plain_pages
+from mnist_graph_tutorial import book, execution, manuscript, plain_pages
 from compare import differences
 from mnist_graph_tutorial.execution import Turns, cleaned, environment, execute
 from mnist_graph_tutorial.cli import main
@@ -396,6 +396,31 @@ def test_two_cannot_write_to_one_directory_and_a_killed_one_lets_go(tmp_path):
     other.communicate()
     with claimed(tmp_path): pass
 
+class Windows:
+    "What Python has on Windows to lock with, on top of what it has here."
+    LK_NBLCK = 2
+    def locking(handle, mode, count):
+        assert (mode, count) == (2, 1) and os.path.basename(os.readlink(f"/proc/self/fd/{handle}")) == ".lock"
+        try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError: raise PermissionError(13, "Permission denied") from None
+
+def test_on_windows_a_file_is_locked(tmp_path, monkeypatch):
+    monkeypatch.setattr(manuscript, "fcntl", Windows)
+    with claimed(tmp_path):
+        with pytest.raises(OSError, match=f"^another run is writing to {tmp_path}; wait for its end, or take another --out$"):
+            with claimed(tmp_path): pass
+    with claimed(tmp_path): pass
+
+def test_what_locks_is_imported_on_windows(tmp_path):
+    "In a process that has no fcntl, and an msvcrt that locks nothing."
+    code = ("import subprocess, sys, types, nbdev.processors\n"  # which would take it for Windows as a whole
+            "stub = types.SimpleNamespace(LK_NBLCK=2, locking=lambda *told: print('locked', told[1:]))\n"
+            "sys.modules.update(fcntl=None, msvcrt=stub)\n"
+            "from mnist_graph_tutorial.manuscript import claimed\n"
+            "with claimed(sys.argv[1]): pass")
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], env=os.environ | dict(PYTHONPATH=str(project())), capture_output=True, text=True)
+    assert done.stdout == "locked (2, 1)\n", done.stderr
+
 @pytest.fixture
 def few_pages(monkeypatch):
     "A book of the front page and two others."
@@ -428,6 +453,8 @@ def test_a_site_that_is_stopped_half_way_holds_whole_pages_and_goes_on(few_pages
 
 # The whole command, on a book of three pages
 
+MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
+
 @pytest.fixture
 def small_book(tmp_path, notebook):
     "A copy of the project with a front page and two chapters, and a way to call it."
@@ -443,8 +470,7 @@ def small_book(tmp_path, notebook):
     write("02_two", "print('two')")
     def call(*words):
         env = os.environ | dict(PYTHONPATH=str(tmp_path))
-        code = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
-        return subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, env=env, capture_output=True, text=True)
+        return subprocess.run([sys.executable, "-c", MAIN, *words], cwd=tmp_path, env=env, capture_output=True, text=True)
     return write, call, tmp_path
 
 def test_run_leaves_notebooks_pages_and_a_table(small_book):
@@ -470,6 +496,50 @@ def test_run_of_a_failing_chapter(small_book):
     assert "before" in (place / "pages/02_two.ipynb").read_text() and "one" in (place / "pages/01_one.ipynb").read_text()
     assert ">one</pre>" in (place / "pages/one.html").read_text() and re.search(r"^one +1 ", done.stdout, re.M)
     assert not (place / "pages/.ipynb").exists() and "three\n" not in (place / "pages/03_three.ipynb").read_text()
+
+SLOW = "import os, time; open({!r}, 'w').write(str(os.getpid())); time.sleep({})"
+
+@pytest.mark.parametrize("words, number", [((), "SIGKILL"), (("--update",), "SIGTERM")], ids=["killed", "terminated"])
+def test_a_run_that_is_ended_half_way_leaves_whole_files_and_no_process_and_the_next_goes_on(small_book, words, number):
+    "Two runs of a small book each, with kernels: they are what is tested. tests/test_cli.py presses Ctrl-C."
+    write, call, place = small_book
+    if words and not real_mnist(): pytest.skip("--update wants real MNIST")
+    words = ["run", "--device", "cpu", "--data", real_mnist() if words else "digits", *words]
+    write("02_two", SLOW.format(str(place / "pid"), 600))
+    before = {path: path.read_bytes() for path in (place / "nbs").iterdir()}
+    process = subprocess.Popen([sys.executable, "-c", MAIN, *words], cwd=place, env=os.environ | dict(PYTHONPATH=str(place)), start_new_session=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    wanted, deadline = (place / "pid", place / "_book/01_one.ipynb"), time.monotonic() + 300
+    while not all(path.exists() and path.stat().st_size for path in wanted) and time.monotonic() < deadline: time.sleep(.1)
+    kernel = int((place / "pid").read_text())
+    ours = relatives(process.pid)
+    assert kernel in ours and len(ours) > 2
+    process.send_signal(getattr(signal, number))
+    process.communicate(timeout=60)
+    assert process.returncode == (130 if number == "SIGINT" else -getattr(signal, number))
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in ours if alive(pid)]) and time.monotonic() < deadline: time.sleep(.1)
+    assert left == [] and {path: path.read_bytes() for path in before} == before and not (place / "README.md").exists()
+    for path in (place / "_book").glob("*.ipynb"): nbformat.validate(nbformat.read(path, 4))
+    write("02_two", "print('two')")
+    done = call(*words)
+    assert done.returncode == 0, done.stderr
+    assert ">two</pre>" in (place / "_book/two.html").read_text() and not list((place / "_book").glob(".*.[0-9]*"))
+    assert (b'"two\\n"' in (place / "nbs/02_two.ipynb").read_bytes()) == ("--update" in words)
+
+def relatives(pid: int) -> list[int]:
+    "A process and all that it has started, which have its session or a parent among them."
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError): parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for one in found: found += [child for child, parent in parents.items() if parent == one]
+    return found
+
+def alive(pid: int) -> bool:
+    "Whether a process runs."
+    with contextlib.suppress(OSError): return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
 
 def test_update_wants_real_mnist(small_book):
     write, call, place = small_book

@@ -54,7 +54,7 @@ def test_a_network_has_an_output_for_each_class(three, tmp_path):
     assert net(data.test.images).shape == (len(data.test.labels), 3) and mnist_net.evaluate(net, data.test).accuracy > .9
     net.save(tmp_path / "net.npz")
     assert MnistNet.load(tmp_path / "net.npz", NAMES).classes == NAMES
-    with pytest.raises(ValueError, match="w2 20x10, b2 10"): MnistNet.load(tmp_path / "net.npz")
+    with pytest.raises(ValueError, match="holds a network of 3 classes, not of 10; name its own"): MnistNet.load(tmp_path / "net.npz")
     assert np.array_equal(MnistNet(hidden=5).w2, MnistNet(hidden=5, classes=DIGITS).w2)
 
 @pytest.mark.parametrize("ask", [mnist_net.evaluate, mnist_net.confusion, fingerprints.fingerprints], ids=lambda ask: ask.__name__)
@@ -165,3 +165,24 @@ def test_a_script_shows_three_names(chromium, pages, tmp_path, name):
         for rows in lists: assert rows.get_by_role("listitem").count() in (3, 4)  # the fingerprint's has the reader's own
         assert name == "shift" or lists
         assert not re.search(r"undefined|NaN|\bdigit\b", figure.inner_text().replace("Write a digit", ""))
+
+LONG = {"Ankle boot": "Kreisförmige Straßenverkehrszeichen (rund)", "Trouser": "четырёхугольник", "Ring": "三角形の道路標識・止まれ・徐行"}
+CUT = """figure => [...figure.querySelectorAll('li > span:first-child, .mgt-line > span:first-child, .mgt-verdict *, output, figcaption, .mgt-ends span span')]
+    .filter(node => node.clientWidth && node.scrollWidth > node.clientWidth + 1).map(node => node.textContent)"""
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", list(SAYS))
+def test_long_names_are_broken_where_they_do_not_fit_and_leave_room(chromium, pages, tmp_path, name, width):
+    html = pages[name]
+    for short, long in LONG.items(): html = html.replace(short, long)
+    with visit(chromium, page_file(tmp_path, html), width=width, height=2000) as page:
+        figure = page.locator(f".mgt-{name}[data-ready]")
+        if name == "train": figure.get_by_text("Untrained").first.wait_for()
+        pressed = PRESSED[name]
+        for short, long in LONG.items(): pressed = pressed.replace(short, long)
+        figure.get_by_role("button", name=pressed, exact=True).click()
+        page.wait_for_timeout(400)
+        assert figure.evaluate(CUT) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        if name == "pad": assert figure.locator(".mgt-verdict > :last-child").bounding_box()["width"] > 180
+        if name == "fingerprint": assert figure.get_by_role("slider").first.bounding_box()["width"] > 180

@@ -1,6 +1,6 @@
 """Other places to run: Colab, Kaggle, Binder, a dev container, Windows; and which Pythons there is a TensorFlow for."""
 import ast, configparser, importlib.util, json, os, re, subprocess, sys, tomllib
-import pytest
+import pytest, yaml
 from lessons import CHAPTERS, ROOT, code_cells
 from test_house import missing_from
 
@@ -51,6 +51,39 @@ def test_binder_builds_what_the_readme_leads_to():
     readme = (ROOT / "README.md").read_text()
     leads = re.search(r"https://mybinder\.org/v2/gh/(\S+?)/main\?urlpath=lab/tree/(\S+?)\)", readme)
     assert REPOSITORY.endswith(leads[1]) and (ROOT / leads[2]).is_file()
+
+def test_what_binder_does_after_its_own_steps_comes_to_an_end(tmp_path):
+    "With a pip that installs nothing; what it would install is tested with the wheel."
+    pip = tmp_path / "pip"
+    pip.write_text('#!/bin/sh\necho "pip $*"\n')
+    pip.chmod(0o755)
+    (tmp_path / "python").symlink_to(sys.executable)
+    env = os.environ | dict(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", MNIST_GRAPH_DATA="digits", PYTHONPATH=str(ROOT))
+    done = subprocess.run([ROOT / "binder/postBuild"], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == 'pip install --no-cache-dir -e .[book]\ndigits\n', done.stderr
+
+ACTIONS = {"actions/checkout": "v4", "actions/setup-python": "v5", "actions/upload-artifact": "v4", "actions/download-artifact": "v4",
+           "actions/upload-pages-artifact": "v3", "actions/deploy-pages": "v4", "quarto-dev/quarto-actions/setup": "v2",
+           "pypa/gh-action-pypi-publish": "release/v1"}  # looked up: these tags and this branch are there
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").iterdir()), ids=lambda path: path.stem)
+def test_workflows_are_what_github_reads(path):
+    told = yaml.safe_load(path.read_text())
+    assert set(told) <= {"name", True, "permissions", "concurrency", "jobs"} and told["permissions"] == {"contents": "read"}  # True is `on`
+    for job in told["jobs"].values():
+        assert set(job) <= {"needs", "if", "runs-on", "container", "strategy", "environment", "permissions", "steps"} and "runs-on" in job
+        assert job.get("needs", "") in ("", *told["jobs"])
+        for step in job["steps"]:
+            assert ("uses" in step) != ("run" in step) and set(step) <= {"id", "name", "uses", "run", "with", "if"}
+            action, _, version = step.get("uses", "").partition("@")
+            assert ACTIONS.get(action, "") == version, step
+            if "run" in step: assert subprocess.run(["bash", "-n", "-c", step["run"]]).returncode == 0
+
+def test_the_dev_container_is_what_its_editor_reads():
+    told = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    assert set(told) <= {"name", "image", "postCreateCommand", "forwardPorts", "customizations"}
+    assert all(isinstance(port, int) for port in told["forwardPorts"]) and set(told["customizations"]["vscode"]) == {"extensions", "settings"}
+    assert subprocess.run(["bash", "-n", "-c", told["postCreateCommand"]]).returncode == 0
 
 def test_the_dev_container_has_what_the_tests_need():
     told = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())

@@ -163,6 +163,11 @@ def test_only_chapters_which_install_the_package_lead_to_colab():
         installs = r'find_spec(\"mnist_graph_tutorial\")' in path.read_text()
         with contextlib.chdir(project()): assert ("Run it in Colab" in manuscript.notebook_links(path)) == installs
 
+def test_front_page_and_readme_name_the_pad_as_both_may():
+    "The page begins with it; README has none."
+    assert "at the top" not in readme()
+    assert "**6. [Draw a digit](nbs/06_draw_a_digit.ipynb).** The pad of the front page, from the inside" in readme()
+
 # Glossary
 
 def eligible(soup):
@@ -226,7 +231,7 @@ WANTED = """tensor, variable, operation, graph, tracing, retracing, concrete fun
     condition number, residual, Newton-Schulz, dense layer, hidden layer, activation, activation function, ReLU, dead unit, bias,
     weights, He initialisation, overfitting, validation, test set, accuracy, confusion matrix, fingerprint, t-SNE,
     cosine similarity, activation maximisation, L1, L2, total variation, regularisation, quantisation, XLA, compile, device,
-    replica, all-reduce, ring all-reduce, strategy, worker, checkpoint"""
+    replica, all-reduce, ring all-reduce, strategy, worker, checkpoint, room"""
 
 def test_the_glossary_has_the_terms_of_the_book():
     names = {term.name for term in glossary()}

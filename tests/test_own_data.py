@@ -517,6 +517,16 @@ def test_a_network_is_trained_on_own_data_from_the_command_line(tmp_path):
     assert done.returncode == 0 and lines[0].startswith("clothes: 1,000 images to train on and 200 to test, of 10 classes"), done.stderr
     assert len(lines) > 4 and not done.stderr
 
+def test_the_network_has_an_output_for_each_class_and_a_checkpoint_says_so(tmp_path, capsys):
+    words = ["train", "--epochs", "1", "--hidden", "5", "--save", str(tmp_path / "net.npz"), "--checkpoint", str(tmp_path / "kept")]
+    three = str(drawn(tmp_path, cat=60, dog=70, eel=80))
+    for _ in range(2): assert main([*words, "--data", three]) == 0  # the second time from the checkpoint
+    with np.load(tmp_path / "net.npz") as saved: assert saved["w2"].shape == (5, 3) and saved["b2"].shape == (3,)
+    capsys.readouterr()
+    assert main([*words, "--data", "digits"]) == 1
+    assert capsys.readouterr().err == (f"mnist-graph-tutorial: {tmp_path}/kept/checkpoint.npz: holds a network of 3 classes, not of 10; "
+                                       "take another directory, or the images that it was trained on\n")
+
 @pytest.mark.parametrize("command", ["run", "train", "lab"])
 def test_what_will_not_do_is_said_before_anything_runs(tmp_path, command):
     drawn(tmp_path, cat=60, dog=60)
@@ -630,7 +640,9 @@ def test_what_is_too_little_for_the_book_is_refused_before_it_runs(tmp_path, mon
 def test_a_page_run_on_named_classes_says_which():
     files = ImageFiles([shapes(2_000, 3), shapes(300, 3)], tuple(PETS), Path("pets"), [])
     assert "in three classes: 0 cat, 1 dog, 2 eel. The text" in book._fit_and_notice(files, "pets")
-    assert "in three classes. The text" in book._fit_and_notice(files._replace(classes=("0", "1", "2")), "pets")
+    assert not book._fit_and_notice(files, "pets").endswith("would name them.")
+    unnamed = book._fit_and_notice(files._replace(classes=("0", "1", "2")), "pets")
+    assert "in three classes. The text" in unnamed and unnamed.endswith("so they are called digits, by their numbers; a `labels.txt` beside the images would name them.")
 
 def test_what_a_claim_is_of_which_images():
     part = Split(np.zeros((1, 784), np.float32), np.zeros(1, np.int32))

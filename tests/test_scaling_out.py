@@ -1,5 +1,5 @@
 "Several devices and several processes: the same losses, and a worker that is killed and comes back."
-import json, re, signal, socket, subprocess, sys, threading, time
+import json, os, re, signal, socket, subprocess, sys, threading, time
 from types import SimpleNamespace
 import numpy as np
 import pytest
@@ -111,6 +111,38 @@ def test_sigterm_ends_a_worker_that_trains_and_the_other_says_so():
     workers[1].wait(timeout=10)
     said = finish(workers)[0]
     assert workers[1].returncode == -signal.SIGTERM and "another worker was lost" in said
+
+MEETING = """
+import os, socket, time
+from mnist_graph_tutorial import workers
+workers._PATIENCE, meet = 5, workers._meet
+def met(addresses, own):
+    meet(addresses, own)
+    if {lost} == 0: return open({marker!r}, "w").close()
+    with socket.create_server(addresses[own]):
+        while not os.path.exists({marker!r}): time.sleep(.05)  # until the other has met this one, too
+    os.kill(os.getpid(), 9)
+workers._meet = met
+workers.train_command(strategy="multiworker", data="digits", device="cpu", epochs=1, hidden=5)
+"""
+
+def test_a_worker_that_is_lost_before_tensorflow_has_started_ends_the_others_too(tmp_path):
+    "Two processes that import TensorFlow, and five seconds of waiting."
+    addresses, marker = free_addresses(2), str(tmp_path / "met")
+    both = [subprocess.Popen([sys.executable, "-c", MEETING.format(lost=lost, marker=marker)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             text=True, env=os.environ | dict(TF_CONFIG=worker_config(addresses, lost))) for lost in (0, 1)]
+    both[1].wait(timeout=120)
+    begun, said = time.monotonic(), finish(both)[0].splitlines()
+    assert both[0].returncode == -signal.SIGKILL and time.monotonic() - begun < 60
+    assert said[-1] == "mnist-graph-tutorial: another worker was lost while TensorFlow started; start all workers again"
+
+def test_the_clock_stops_with_the_worker_and_hurts_nobody(monkeypatch, capfd):
+    monkeypatch.setattr(room, "_PATIENCE", .5)
+    with room._on_time() as clock:
+        time.sleep(.3)
+        clock.send_signal(signal.SIGINT)
+    time.sleep(.5)
+    assert clock.returncode == 0 and capfd.readouterr().err == ""
 
 WAITING = """
 import signal

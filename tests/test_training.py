@@ -115,6 +115,12 @@ def test_the_command_fails_where_the_network_only_guesses_and_keeps_it(rate, gue
     assert said.out.count("epoch") == 3 and said.err.startswith("mnist-graph-tutorial: the network only guesses: its cost stays at 3") == guesses
     assert said.err.count("\n") == guesses
 
+def test_whether_a_network_guesses_is_found_out_once(monkeypatch):
+    asked, true = [], training.guessing
+    monkeypatch.setattr(training, "guessing", lambda *seen: asked.append(seen) or true(*seen))
+    assert main(["train", "--data", "digits", "--epochs", "1", "--hidden", "5"]) == 0 and len(asked) == 1
+    assert History(1, 2, 3).said == "" and len(History(1, 2, 3)) == 3
+
 def test_a_notebook_says_that_a_network_only_guesses(monkeypatch):
     done = []
     monkeypatch.setattr(training.Progress, "done", lambda bar, sentence: done.append(sentence))
@@ -225,6 +231,15 @@ def read_arrays_in_order(directory):
     "The weights that a checkpoint holds."
     arrays = read_arrays(directory / "checkpoint.npz")
     return [arrays[name] for name in ("w1", "b1", "w2", "b2")]
+
+def test_a_checkpoint_of_other_classes_says_how_many_they_are(tmp_path):
+    three = FEW._replace(train=Split(FEW.train.images, FEW.train.labels % 3), test=Split(FEW.test.images, FEW.test.labels % 3), classes=tuple("abc"))
+    train(MnistNet(hidden=5, classes="abc"), three, epochs=1, batch_size=50, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="checkpoint.npz: holds a network of 3 classes, not of 10; take another directory, or the images"):
+        train(MnistNet(hidden=5), FEW, epochs=2, batch_size=50, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"holds a network of 3 classes, not of 10; name its own, as in MnistNet.load\(path, data.classes\)"):
+        MnistNet.load(tmp_path / "checkpoint.npz")
+    assert MnistNet.load(tmp_path / "checkpoint.npz", three.classes).w2.shape == (5, 3)
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
     path, settings = tmp_path / "checkpoint.npz", dict(batch_size=50, checkpoint=tmp_path)

@@ -20,7 +20,7 @@ def refusals(room: str) -> list[str]:
     raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)]
     return [found for error in raised if error.args and len(found := pattern(error.args[0])) > 20]
 
-ROOMS = ["training", "workers", "manuscript", "site", "book", "device", "checks", "data", "image_files", "own_data"]
+ROOMS = ["training", "workers", "manuscript", "site", "book", "device", "checks", "data", "image_files", "own_data", "keras_net", "mnist_net"]
 
 def test_what_the_rooms_can_say_is_on_the_page():
     "Five in six at least; the others are variants of what is there, or for those who write code."
@@ -31,6 +31,12 @@ def test_what_the_rooms_can_say_is_on_the_page():
 @pytest.mark.parametrize("did, said, helps", ENTRIES)
 def test_each_failure_is_a_line_with_a_remedy(did, said, helps):
     assert did.endswith(":") and helps.endswith(".") and len(said) < 400 and "Traceback" not in said and "Error" not in said
+
+@pytest.mark.parametrize("words", ["the name is not known", "the connection was refused, by way of the proxy that http_proxy names", "the proxy wants a password",
+                                   "the certificate is not trusted", "no answer in time", "this one has dense 784 to 9, relu, dense", "has a call of its own",
+                                   "the network ends in softmax; ideal images need the logits", "an MnistNet is trained here, not a", "another worker was lost while TensorFlow",
+                                   "holds a network of 3 classes, not of 10; take another directory", "holds a network of 3 classes, not of 10; name its own"])
+def test_what_readers_have_met_is_on_the_page(words): assert sum(words in said for _, said, _ in ENTRIES) == 1
 
 def test_the_page_is_whole_and_small():
     assert len(ENTRIES) == len(re.findall("(?m)^- ", TOLD)) > 80 and len(TOLD) < 40_000
