@@ -180,6 +180,13 @@ def test_a_training_step_is_readable(views):
     assert all(line.replace("(", "").split()[0] in view._repr_html_() for lines in held.values() for line in lines)
     assert re.search(r"BiasAdd|dense_\d*", " ".join(labels(view))) and "what is returned" in view.svg
 
+@pytest.mark.parametrize("make, named", [
+    (keras.optimizers.SGD, "SGD"), (lambda: keras.optimizers.SGD(.1, momentum=.9), "SGD"),
+    (keras.optimizers.RMSprop, "RMSprop"), (keras.optimizers.AdamW, "AdamW"), (keras.optimizers.Adam, "Adam")])
+def test_the_updates_are_called_after_the_optimizer(make, named):
+    view = graph_of(training(recurrent(), make()), tf.zeros((4, 20, 8)), LABELS)
+    assert labels(view, "update") == [f"{named}: 5 variables"] and len(view.nodes) <= 40
+
 def test_sentences_name_the_variables_that_are_not_drawn(views):
     page = views("conv")._repr_html_()
     assert re.search(r"with kernel \(3, 3, 1, 8\), bias \(8,\)", page)
