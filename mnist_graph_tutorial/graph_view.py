@@ -71,16 +71,16 @@ def _in_page(view, room: int=240) -> set:  # room: nodes; paths of titles, from 
             waiting.append((inner, part))
     return kept
 
-def _left_out(parts, path) -> str:
+def _left_out(parts, path, then: str) -> str:
     "What opens the boxes that are not in the page."
     if not parts: return ""
-    call = f".open({', '.join([*map(repr, path), 'BOX'])})"
-    names = [f'<q data-box="{html.escape(part.box)}">{html.escape(part.name)}</q>'
-             for part in parts]
-    return (f"<p>Left out, to keep the page light. In a notebook, <code>{html.escape(call)}</code> "
-            f"opens BOX, one of {', '.join(names)}.</p>")
+    calls = [f".open({', '.join(map(repr, (*path, part.name)))}){then}" for part in parts]
+    told = [f'<code data-box="{html.escape(part.box)}">{html.escape(call)}</code>'
+            for part, call in zip(parts, calls)]
+    return ("<p>Left out, to keep the page light. What opens it in a notebook, typed after "
+            f"<code>graph_of(…)</code>: {', '.join(told)}.</p>")
 
-def _parts(view, kept: set, opened: set, path=()) -> str:
+def _parts(view, kept: set, opened: set, path=(), then: str="") -> str:  # then: after `open(...)`
     "The graphs within the graph, closed but for those that were opened."
     text, left = "", []
     for title, part in view.parts.items():
@@ -89,10 +89,10 @@ def _parts(view, kept: set, opened: set, path=()) -> str:
             left.append(part)
             continue
         body = _drawings(part.nodes, repr(part)) + _list(part.nodes)
-        body += _parts(part, kept, opened, inner)
+        body += _parts(part, kept, opened, inner, then)
         state = f'data-box="{html.escape(part.box)}"{" open" * (inner in opened)}'
         text += f"<details {state}><summary>Inside {html.escape(title)}</summary>{body}</details>"
-    return text + _left_out(left, path)
+    return text + _left_out(left, path, then)
 
 def _counted(nodes) -> str:
     "How many nodes of each kind."
@@ -227,7 +227,8 @@ class GraphSteps:
     def _repr_html_(self) -> str:
         words = [node._replace(value="") for node in self.nodes]
         drawn = _drawings(as_drawn(self.nodes), repr(self)) + _list(words)
-        inside = _parts(self.view, _in_page(self.view), self.view.opened)
+        view = self.view
+        inside = _parts(view, _in_page(view), view.opened, then=".steps()")
         return interactive("steps", self._data(), _figure("mgt-graph", drawn + inside),
                            scripts=[*_SCRIPTS, "graph", "lines"], styles=["lines", "browse"])
 

@@ -1,5 +1,5 @@
 """A graph's drawing in a browser: boxes open in place, nodes light up and are found; pan and zoom, keys and fingers."""
-import contextlib, re
+import contextlib, html, re
 import numpy as np, pytest
 from browser import axe_findings, page_file, visit
 from mnist_graph_tutorial.graph_view import _in_page, graph_of
@@ -181,17 +181,26 @@ def test_the_legend_names_what_is_inside(shown):
 def test_what_is_not_in_the_page_is_said_and_opens_from_python(shown, views, chromium, tmp_path):
     page, (_, _, figure, *_) = shown()
     view = views["many"]
-    left = figure.locator(":scope > p > q").all_text_contents()
+    left = figure.locator(":scope > p > code[data-box]").all_text_contents()
     assert left and len(left) + figure.locator(":scope > details[data-box]").count() == len(view.parts)
-    title = left[0]
+    title = left[0].removeprefix(".open('").removesuffix("')")
+    assert left == [f".open('{each}')" for each in view.parts if (each,) not in _in_page(view)]
     box = node(figure, title)
     assert box.get_attribute("aria-expanded") is None and "not in this page" in box.get_attribute("aria-label")
     box.press("Enter")
-    assert f".open('{title}')" in says(figure)
+    assert says(figure).endswith(f"Type .open('{title}') after graph_of(…).")
+    assert f"in a notebook, .open('{title}') opens it" in box.get_attribute("aria-label")
     with visit(chromium, page_file(tmp_path, view.open(title)._repr_html_())) as other:
         opened = node(other.locator(".mgt-graph"), title)
         assert opened.get_attribute("aria-expanded") == "true"
         assert inside(opened).count() == len(view.parts[title].nodes)
+
+def test_in_steps_what_opens_a_box_leads_to_steps_again(views):
+    view, steps = views["many"], views["many"].steps()
+    calls = re.findall(r"<code data-box=[^>]+>([^<]+)</code>", html.unescape(steps._repr_html_()))
+    assert calls and all(call.endswith(".steps()") for call in calls)
+    opened = eval(f"view{calls[0]}")
+    assert opened.captions == steps.captions and len(opened.view.opened) == 1
 
 def test_outer_boxes_come_before_inner_ones(views):
     view = views["blocks"]

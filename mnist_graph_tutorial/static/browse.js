@@ -162,7 +162,7 @@
       const {el, words, boxes: insides, left, isOpen} = node, isBox = insides.length > 0;
       known.set(el, node);
       el.setAttribute("role", "treeitem");
-      el.ariaLabel = words + (left ? ", not in this page" : "");
+      el.ariaLabel = words + (left ? `, not in this page: in a notebook, ${left} opens it` : "");
       el.ariaExpanded = isBox ? String(isOpen) : null;
       if (!el.hasAttribute("tabindex")) el.setAttribute("tabindex", -1);
     };
@@ -212,7 +212,7 @@
     }
     function toggle(node) {
       const {left} = node;
-      if (left) return says.say(`This box is not in the page, to keep it light. In a notebook, ${left} opens it.`);
+      if (left) return says.say(`This box is not in the page, to keep it light. Type ${left} after graph_of(\u2026).`);
       if (!node.boxes.length) return;
       if (node.isOpen) opened.delete(node.boxes[0]); else opened.add(node.boxes[0]);
       look.steady(node.outline, settle);

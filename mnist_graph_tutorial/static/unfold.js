@@ -43,9 +43,8 @@ globalThis.mgtUnfold = (() => {
   const nodesIn = (body) => [...body.querySelectorAll(":scope > .mgt-node")];
   const boxesOf = (home, name, kind = "details") =>
     [...home.querySelectorAll(`:scope > ${kind}[data-box]`)].filter((each) => each.dataset.box === name);
-  // What opens a box in a notebook, whose inside is not in the page: "BOX" stands for its name.
-  const callFor = (left) =>
-    left?.parentNode.querySelector("code").textContent.replace("BOX", `'${left.textContent}'`) ?? null;
+  // What opens a box in a notebook, whose inside is not in the page.
+  const callFor = (home, name) => boxesOf(home, name, "p > code")[0]?.textContent ?? null;
   const drawnIn = (home) => home.querySelector(":scope > .mgt-drawing:not(.mgt-wide) > svg");
 
   // The nodes in words, as the list below the drawing has them; constants are not in the list.
@@ -66,7 +65,7 @@ globalThis.mgtUnfold = (() => {
       const [x, y] = numbers(el.getAttribute("transform")), outline = el.querySelector(":scope > path");
       const d = outline.getAttribute("d"), {w, h} = halves(d), name = nameOf(el);
       return {el, k, outline, d, x, y, w, h, W: w, H: h, name, words: words[k], drawing, inner: null, isOpen: false,
-        boxes: opens ? boxesOf(home, name) : [], left: opens ? callFor(boxesOf(home, name, "p > q")[0]) : null};
+        boxes: opens ? boxesOf(home, name) : [], left: opens ? callFor(home, name) : null};
     });
     drawing.edges = [...body.querySelectorAll(":scope > .mgt-edge")].map((el) =>
       ({el, a: drawing.nodes[el.dataset.a], b: drawing.nodes[el.dataset.b]}));
