@@ -323,8 +323,67 @@ def test_buttons_zoom_and_fit_and_the_mouse_drags(shown):
     assert svg(figure).locator("[aria-expanded=true]").count() == 0  # the end of a drag is no click
     figure.get_by_role("button", name="Zoom out").click()
     assert scale(figure) == pytest.approx(first * 1.25 ** 5, rel=.02)
-    figure.get_by_role("button", name="Fit").click()
+    fit = figure.get_by_role("button", name="Fit")
+    fit.click()
+    assert all(0 <= each["y"] and each["y"] + each["height"] <= 500 for each in map(outline, svg(figure).locator(".mgt-node").all()))
+    assert scale(figure) < .9 * first
+    fit.click()
     assert scale(figure) == pytest.approx(first, rel=.01)
+
+def swiped(page, right: int=0, down: int=0):
+    "A finger that moves from the middle of the window."
+    client, middle = page.context.new_cdp_session(page), {way: size / 2 for way, size in zip("xy", page.viewport_size.values())}
+    def touch(kind, *points): client.send("Input.dispatchTouchEvent", dict(type=kind, touchPoints=list(points)))
+    touch("touchStart", middle)
+    for k in range(1, 9): touch("touchMove", dict(x=middle["x"] + right * k / 8, y=middle["y"] + down * k / 8))
+    touch("touchEnd")
+    page.wait_for_timeout(100)
+
+def test_what_is_too_large_is_dragged_as_it_is_with_mouse_and_finger(shown):
+    for settings in (dict(width=1280, height=500), phone(height=400)):
+        page, (figure, *_) = shown(**settings)
+        box, y = figure.locator(".mgt-drawing:visible"), lambda: page.evaluate("scrollY")
+        assert box.evaluate("box => box.scrollHeight <= box.clientHeight + 1") and box.bounding_box()["height"] > settings["height"]
+        if "is_mobile" in settings: swiped(page, down=-80)
+        else:
+            spot = box.bounding_box()
+            page.mouse.move(spot["x"] + 100, spot["y"] + 150)
+            page.mouse.down()
+            page.mouse.move(spot["x"] + 90, spot["y"] + 70, steps=4)
+            page.mouse.up()
+            assert y() == pytest.approx(80, abs=2)
+        assert y() > 30
+
+def test_a_finger_pans_what_is_too_wide_and_scrolls_the_page(shown):
+    page, (_, figure, *_) = shown(**phone(height=400))
+    node(figure, "while loop").tap()
+    box = figure.locator(".mgt-drawing:visible")
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") > 100
+    x, y = lambda: box.evaluate("box => box.scrollLeft"), lambda: page.evaluate("scrollY")
+    box.evaluate("box => box.scrollIntoView()")
+    before = x(), y()
+    swiped(page, right=-80)
+    assert x() > before[0] + 20 and y() == before[1]
+    swiped(page, down=-80)
+    assert y() > before[1] + 20
+
+def test_a_box_that_was_opened_comes_into_view(chromium, tmp_path):
+    view = graph_of(trained, tf.ones(3), limit=15)
+    with visit(chromium, page_file(tmp_path, view._repr_html_()), width=600, height=500) as page:
+        figure, opened = page.locator(".mgt-graph"), 0
+        frame = figure.locator(".mgt-drawing:visible")
+        while (closed := svg(figure).locator(".mgt-opens[aria-expanded=false]")).count():
+            name = closed.first.locator("title").first.text_content()
+            head(closed.first).click()
+            opened += 1
+            box, outer = svg(figure).locator(f'.mgt-opens:has(> title:text-is("{name}"))').first, frame.bounding_box()
+            inner, bar = outline(box), figure.locator(".mgt-looks").bounding_box()
+            assert inner["x"] >= outer["x"] and inner["y"] >= bar["y"] + bar["height"], name
+            over = inner["x"] + inner["width"] - outer["x"] - outer["width"]
+            below = inner["y"] + inner["height"] - 500
+            assert over <= 0 or inner["x"] < outer["x"] + 20, name
+            assert below <= 0 or inner["y"] < bar["y"] + bar["height"] + 20, name
+        assert opened >= 5
 
 def test_ctrl_and_wheel_zoom_at_the_mouse_and_a_plain_wheel_is_the_pages(shown):
     page, (figure, *_) = shown(width=1280, height=500)
@@ -338,7 +397,7 @@ def test_ctrl_and_wheel_zoom_at_the_mouse_and_a_plain_wheel_is_the_pages(shown):
     page.wait_for_function("([svg, width]) => svg.clientWidth > 1.2 * width", arg=[svg(figure).element_handle(), width])
     after = label.bounding_box()
     assert after["y"] + after["height"] / 2 == pytest.approx(before["y"] + before["height"] / 2, abs=2)
-    figure.get_by_role("button", name="Fit").click()
+    for _ in range(2): figure.get_by_role("button", name="Fit").click()
     page.mouse.wheel(0, 120)
     page.wait_for_function("() => scrollY > 0")
     assert scale(figure) == pytest.approx(first, rel=.01)
