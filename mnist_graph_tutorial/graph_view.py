@@ -196,6 +196,8 @@ class GraphView:
         return _figure("mgt-graph", body + _scripts())
 
 # %% ../nbs/28_graph_view.ipynb #e3ca1b51
+_WHOLE = '<p class="mgt-whole">A step takes a box as a whole: inside it, no values are shown.</p>'
+
 class GraphSteps:
     "A graph with the values of its nodes, to be stepped through. It displays itself in a notebook."
     def __init__(self, view: GraphView, allow_effects: bool=False):
@@ -228,7 +230,8 @@ class GraphSteps:
         words = [node._replace(value="") for node in self.nodes]
         drawn = _drawings(as_drawn(self.nodes), repr(self)) + _list(words)
         view = self.view
-        inside = _parts(view, _in_page(view), view.opened, then=".steps()")
+        inside = _WHOLE * bool(view.parts)
+        inside += _parts(view, _in_page(view), view.opened, then=".steps()")
         return interactive("steps", self._data(), _figure("mgt-graph", drawn + inside),
                            scripts=[*_SCRIPTS, "graph", "lines"], styles=["lines", "browse"])
 

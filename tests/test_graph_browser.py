@@ -224,11 +224,14 @@ def test_steps_and_new_numbers_go_on_with_a_box_open(shown):
     steps = page.locator(".mgt-steps").first
     before = values()
     node(figure, "while loop").press("Enter")
-    assert values() == before
+    assert values() == before and says(figure) == "A step takes a box as a whole: inside it, no values are shown."
+    assert figure.locator("p.mgt-whole").inner_text() == says(figure)  # without scripts, too
     steps.get_by_label("a", exact=True).fill("3")
     assert values() != before and "27" in "".join(values())
     steps.get_by_role("slider").fill("0")
     assert "mgt-later" in node(figure, "while loop").get_attribute("class")
+    node(figure, "while loop").press("Enter")
+    assert says(figure) == "" and page.locator(".mgt-steps").last.locator("p.mgt-whole").count() == 0  # it has no box
 
 # ---- lines light up --------------------------------------------------------------------------------------------------
 

@@ -254,6 +254,7 @@
       if (node.isOpen) opened.delete(node.boxes[0]); else opened.add(node.boxes[0]);
       look.steady(node.outline, settle);
       if (node.isOpen) look.bring(node.outline);
+      says.say(node.isOpen ? figure.querySelector(":scope > .mgt-whole")?.textContent ?? "" : "");
     }
     figure.addEventListener("click", ({target, clientY}) => {
       const node = nodeAt(target);
