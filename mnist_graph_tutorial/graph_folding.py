@@ -106,7 +106,7 @@ def _box(name: str, members, group: dict, out, folded: dict) -> Node:  # out: co
     inputs.pop(name, None)
     kind, label = _kind(name, members), _box_label(name, members)
     note = "" if kind == "update" else shown_member(members, out).note
-    held = () if kind == "update" else _lines(members, folded)
+    held = () if kind == "update" and " … " not in name else _lines(members, folded)
     return Node(name, kind, label, tuple(inputs), note, _detail(name, members),
                 short=label, held=held)
 

@@ -75,10 +75,11 @@ def _left_out(parts, path, then: str) -> str:
     "What opens the boxes that are not in the page."
     if not parts: return ""
     calls = [f".open({', '.join(map(repr, (*path, part.name)))}){then}" for part in parts]
-    told = [f'<code data-box="{html.escape(part.box)}">{html.escape(call)}</code>'
-            for part, call in zip(parts, calls)]
-    return ("<p>Left out, to keep the page light. What opens it in a notebook, typed after "
-            f"<code>graph_of(…)</code>: {', '.join(told)}.</p>")
+    told = "".join(f'<li data-box="{html.escape(part.box)}"><code>{html.escape(call)}</code></li>'
+                   for part, call in zip(parts, calls))
+    about = f"Inside {len(parts)} more, left out to keep the page light"
+    return (f"<details><summary>{about}</summary>In a notebook, what opens each is typed after "
+            f"<code>graph_of(…)</code>:<ul>{told}</ul></details>")
 
 def _parts(view, kept: set, opened: set, path=(), then: str="") -> str:  # then: after `open(...)`
     "The graphs within the graph, closed but for those that were opened."

@@ -157,6 +157,16 @@ def trained(x):
     for v, slope in zip(kept, tape.gradient(loss, kept)): v.assign_sub(.1 * slope)
     return loss
 
+def test_no_sign_hides_what_is_written_beside_a_line(chromium, tmp_path):
+    view = graph_of(trained, tf.TensorSpec((100_000, 26_000, 26_000, 3)), limit=20)
+    with visit(chromium, page_file(tmp_path, view._repr_html_()), width=1600) as page:
+        page.evaluate("document.body.style.maxWidth = 'none'")
+        drawn = svg(page.locator(".mgt-graph"))
+        notes, signs = (drawn.locator(f".{kind}").evaluate_all("all => all.map((el) => el.getBoundingClientRect())") for kind in ("mgt-note", "mgt-sign"))
+        assert len(notes) > 5 and len(signs) > 5 and page.locator(".mgt-wide").is_visible()
+        for a in notes:
+            for b in signs: assert a["right"] < b["left"] or b["right"] < a["left"] or a["bottom"] < b["top"] or b["bottom"] < a["top"]
+
 @pytest.mark.parametrize("form", ["tall", "wide"])
 def test_a_training_step_opens_whole_in_either_form(form, chromium, tmp_path):
     view = graph_of(trained, tf.ones(3), limit=15)
@@ -181,7 +191,7 @@ def test_the_legend_names_what_is_inside(shown):
 def test_what_is_not_in_the_page_is_said_and_opens_from_python(shown, views, chromium, tmp_path):
     page, (_, _, figure, *_) = shown()
     view = views["many"]
-    left = figure.locator(":scope > p > code[data-box]").all_text_contents()
+    left = figure.locator(":scope > details > ul > li[data-box]").all_text_contents()
     assert left and len(left) + figure.locator(":scope > details[data-box]").count() == len(view.parts)
     title = left[0].removeprefix(".open('").removesuffix("')")
     assert left == [f".open('{each}')" for each in view.parts if (each,) not in _in_page(view)]
@@ -197,7 +207,7 @@ def test_what_is_not_in_the_page_is_said_and_opens_from_python(shown, views, chr
 
 def test_in_steps_what_opens_a_box_leads_to_steps_again(views):
     view, steps = views["many"], views["many"].steps()
-    calls = re.findall(r"<code data-box=[^>]+>([^<]+)</code>", html.unescape(steps._repr_html_()))
+    calls = re.findall(r"<li data-box=[^>]+><code>([^<]+)</code>", html.unescape(steps._repr_html_()))
     assert calls and all(call.endswith(".steps()") for call in calls)
     opened = eval(f"view{calls[0]}")
     assert opened.captions == steps.captions and len(opened.view.opened) == 1

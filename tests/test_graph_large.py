@@ -208,6 +208,11 @@ def test_arguments_that_are_left_keep_their_numbers():
     assert select.held == ("2: v1 (3,)",) and select.places == (1, 3)
     assert re.findall(r'mgt-argument"[^>]*>(\d)', view.svg).count("3") == 1 and graph_of(fn, ONE).svg
 
+def test_runs_of_updates_say_which_variables_they_change(views):
+    (inside,) = [part for title, part in views("conv").parts.items() if title.endswith(": updates")]
+    runs = [node for node in inside.nodes if node.kind == "update" and " … " in node.label]
+    assert len(runs) >= 4 and all(node.held for node in runs) and any("kernel" in line for node in runs for line in node.held)
+
 def test_updates_by_hand_are_one_node_too():
     kept = [tf.Variable(tf.ones(3), name=f"v{k}") for k in range(12)]
     def step(x):

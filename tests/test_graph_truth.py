@@ -51,6 +51,13 @@ def test_random_integers_are_no_sizes():
 
 # ---- branches, loops, arrays -----------------------------------------------------------------------------------------
 
+def test_many_arguments_are_numbered_in_few_letters():
+    from mnist_graph_tutorial.graph_drawing import _numbers_text
+    assert [_numbers_text(numbers) for numbers in ([2], [1, 2], [1, 2, 3], [3, 8, 9, 10, 12], [1, 3, 5])] == [
+        "2", "1, 2", "1–3", "3, 8–10, 12", "1, 3, 5"]
+    def listed(x): return tf.raw_ops.Pack(values=[x, x, x, x, tf.sin(x)])
+    assert re.findall(r'mgt-argument"[^>]*>([^<]+)', graph_of(listed, tf.constant(1.)).svg) == ["1–4", "5"]
+
 def test_states_of_a_loop_are_counted_from_1_and_turns_when_they_are_done():
     def loop(x): return tf.while_loop(lambda a, b: a < 9, lambda a, b: (2. * a, a + b), (1., tf.square(x)), maximum_iterations=4)
     view = graph_of(loop, tf.constant(3.))

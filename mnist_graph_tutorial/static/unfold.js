@@ -44,7 +44,7 @@ globalThis.mgtUnfold = (() => {
   const boxesOf = (home, name, kind = "details") =>
     [...home.querySelectorAll(`:scope > ${kind}[data-box]`)].filter((each) => each.dataset.box === name);
   // What opens a box in a notebook, whose inside is not in the page.
-  const callFor = (home, name) => boxesOf(home, name, "p > code")[0]?.textContent ?? null;
+  const callFor = (home, name) => boxesOf(home, name, "details > ul > li")[0]?.textContent ?? null;
   const drawnIn = (home) => home.querySelector(":scope > .mgt-drawing:not(.mgt-wide) > svg");
 
   // The nodes in words, as the list below the drawing has them; constants are not in the list.
@@ -67,6 +67,10 @@ globalThis.mgtUnfold = (() => {
       return {el, k, outline, d, x, y, w, h, W: w, H: h, name, words: words[k], drawing, inner: null, isOpen: false,
         boxes: opens ? boxesOf(home, name) : [], left: opens ? callFor(home, name) : null};
     });
+    for (const note of body.querySelectorAll(":scope > .mgt-note")) {
+      const node = drawing.nodes[note.dataset.a];
+      if (+note.getAttribute("y") < node.y) node.corner = -1;  // the note is where the sign would be
+    }
     drawing.edges = [...body.querySelectorAll(":scope > .mgt-edge")].map((el) =>
       ({el, a: drawing.nodes[el.dataset.a], b: drawing.nodes[el.dataset.b]}));
     return drawing;
@@ -147,14 +151,14 @@ globalThis.mgtUnfold = (() => {
     drawSign(node);
   }
 
-  // In the upper right corner of a box.
+  // In an upper corner of a box, the right one unless something is written there.
   function drawSign(node) {
     const {el, boxes, left} = node;
     if (!boxes.length && !left) return;
     el.classList.add("mgt-opens");
     if (!node.sign) el.append(node.sign = made("path", {class: "mgt-sign"}));
     node.sign.setAttribute("d", signOf(node));
-    move(node.sign, node.W - 3, 2 - node.H);
+    move(node.sign, (node.corner ?? 1) * (node.W - 3), 2 - node.H);
   }
 
   // What is in a box, under what the box says: copies of the drawings that stand below, side by side or one by one.
