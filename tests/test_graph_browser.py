@@ -209,7 +209,7 @@ def test_in_steps_what_opens_a_box_leads_to_steps_again(views):
     view, steps = views["many"], views["many"].steps()
     calls = re.findall(r"<li data-box=[^>]+><code>([^<]+)</code>", html.unescape(steps._repr_html_()))
     assert calls and all(call.endswith(".steps()") for call in calls)
-    opened = eval(f"view{calls[0]}")
+    opened = eval(f"view{calls[0]}", dict(view=view))
     assert opened.captions == steps.captions and len(opened.view.opened) == 1
 
 def test_outer_boxes_come_before_inner_ones(views):
