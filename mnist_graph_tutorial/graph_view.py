@@ -58,14 +58,17 @@ def _list(nodes) -> str:
     return f"<details><summary>The graph in words</summary><ol>{items}</ol></details>"
 
 def _in_page(view, room: int=240) -> set:  # room: nodes; paths of titles, from outside in
-    "The graphs within the graph that a page has room for: the outer ones first."
-    kept, waiting = set(), collections.deque([((), view)])
+    "The graphs within the graph that a page has room for: the outer ones, then what is in them."
+    kept, waiting, deepest = set(), collections.deque([((), view)]), float("inf")
     while waiting:
         path, outer = waiting.popleft()
         for title, part in outer.parts.items():
             inner = (*path, title)
+            if len(inner) > deepest and inner not in view.opened: continue
             size = 0 if inner in view.opened else len(part.nodes)
-            if size > room: continue
+            if size > room:
+                deepest = min(deepest, len(inner))
+                continue
             room -= size
             kept.add(inner)
             waiting.append((inner, part))
@@ -135,8 +138,19 @@ class GraphView:
     ):
         self.name, self.limit, self.box, self.opened = name, limit, box, frozenset()
         self.all_nodes, self.readings, self.run = nodes, readings, run
-        drawn, self.groups = closed(nodes, limit)
-        self.nodes = shortly_named(drawn)
+
+    @functools.cached_property
+    def _closed(self) -> tuple: return closed(self.all_nodes, self.limit)
+
+    @property
+    def groups(self) -> dict:  # name of a box -> nodes
+        "What is in the boxes."
+        return self._closed[1]
+
+    @functools.cached_property
+    def nodes(self) -> list[Node]:
+        "What is drawn."
+        return shortly_named(self._closed[0])
 
     def __repr__(self): return f"Graph of {self.name}: {_counted(self.nodes)}."
 

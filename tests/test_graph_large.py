@@ -284,6 +284,15 @@ def test_in_time(pace, make, most):
     fn, *inputs = make()
     assert seconds(lambda: graph_of(fn, *inputs)._repr_html_()) < 3 * most * pace
 
+def test_a_page_works_out_only_what_it_has_room_for():
+    view = graph_of(chain(1000), ONE, limit=8)
+    assert "_closed" not in vars(view) and "left out to keep the page light" in view._repr_html_()
+    outer = list(view.parts.values())
+    inner = [part for each in outer for part in each.parts.values()]
+    innermost = [part for each in inner for part in each.parts.values()]
+    assert len(outer) < len(inner) < len(innermost) and all("_closed" in vars(part) for part in outer)
+    assert not any("_closed" in vars(part) for part in innermost)
+
 def test_a_training_step_of_resnet50_is_drawn_in_time(pace):
     model = keras.applications.ResNet50(weights=None, input_shape=(32, 32, 3), classes=10)
     made = []
