@@ -24,7 +24,7 @@ class Timing(NamedTuple):
     first: float     # the first call, compilation included
     median: float
     spread: float    # half the distance between the quartiles
-    ratio: float     # this median over that of the book's own
+    ratio: float     # this median over that of the book's own, or of what it stands beside
     target: float
 
 # %% ../nbs/48_bench.ipynb #981fde85
@@ -36,8 +36,8 @@ def _time_work(work: str, runs: int, tell=None) -> list[Timing]:  # tell: as for
     "Time the contenders for one piece of work."
     here = _contenders_here(work)
     times = in_turns({c.name: c.prepare() for c in here}, runs, warm=True, tell=tell)
-    ours = np.median(times[here[0].name][1:])
-    return [timing(c, times[c.name][0], times[c.name][1:], ours) for c in here]
+    ours = {c.name: np.median(times[c.beside or here[0].name][1:]) for c in here}
+    return [timing(c, times[c.name][0], times[c.name][1:], ours[c.name]) for c in here]
 
 def timing(contender: Contender, first: float, times: list, ours: float) -> Timing:
     "A row of the table; the first call is given as it was, not multiplied up."

@@ -8,6 +8,7 @@ __all__ = ['whole', 'positive', 'not_negative', 'one_of', 'digest', 'check_place
 
 # %% ../nbs/11_checks.ipynb #e2d16d87
 import contextlib, hashlib, math, numbers, os, subprocess, sys, threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np
 
@@ -101,9 +102,11 @@ def needs_eager():
     "`RuntimeError` where TensorFlow was told not to compute, but to build a graph as in 2018."
     tf = sys.modules.get("tensorflow")
     if not tf or tf.compat.v1.executing_eagerly_outside_functions(): return
-    raise RuntimeError("TensorFlow only builds a graph here, as in 2018: leave out "
-                       "tf.compat.v1.disable_eager_execution(), disable_v2_behavior() or "
-                       "tf.Graph().as_default(), and start Python again")
+    with ThreadPoolExecutor(1) as other: eager = other.submit(tf.executing_eagerly).result()
+    raise RuntimeError("TensorFlow only builds a graph here, as in 2018: " + (
+        "first leave the `with` block of tf.Graph().as_default(), or of a session" if eager else
+        "leave out tf.compat.v1.disable_eager_execution() or disable_v2_behavior(), and start "
+        "Python again"))
 
 # %% ../nbs/11_checks.ipynb #1337c32b
 _SILENCE = threading.RLock()  # two at once would each put back what the other had put there

@@ -186,7 +186,7 @@ def _bench_arguments(sub):
     "What `bench` can be told."
     _device_argument(sub)
     sub.add_argument("--only", nargs="+", default=[], metavar="WORK",
-                     help="time these alone: inverse, epoch, images")
+                     help="time these alone: inverse, epoch, images, drawing")
     sub.add_argument("--quick", action="store_true", help="two runs of each in place of nine")
     sub.add_argument("--json", metavar="FILE", help="write what was measured to this file too")
 

@@ -11,6 +11,7 @@ import functools
 from typing import Callable, NamedTuple
 import numpy as np
 from .data import load_mnist, one_hot
+from .graph_view import graph_of
 from .ideal_images import first_images, ideal_images
 from .matrix_inverse import learn_inverse, post_graph, random_matrix
 from .mnist_net import MnistNet, epoch, softmax_cross_entropy
@@ -27,6 +28,7 @@ class Contender(NamedTuple):
     part: float = 1.     # the share of the work that one call does
     needs: str = ""      # the package it needs, beyond the book's own
     target: float = 0.   # so many times the book's time it should take at least
+    beside: str = ""      # whose time is 1 in the ratio; the first of its work if not given
 
 # %% ../nbs/47_contenders.ipynb #f1603afb
 MATRIX = random_matrix(seed=7).astype(np.float32)
@@ -190,6 +192,36 @@ def images_in_session():
         for _ in range(50): session.run([step, loss], feed)
     return part
 
+# %% ../nbs/47_contenders.ipynb #9aec1f56
+def _chain(count: int):
+    "A function of so many operations, one after the other, and its input."
+    def chain(x):
+        for _ in range(count): x = tf.sin(x)
+        return x
+    return chain, tf.ones(3)
+
+def _keras_step():
+    "A training step of a small convolutional network in Keras, and its inputs."
+    import keras
+    layers = [keras.layers.Conv2D(8, 3, activation="relu"), keras.layers.MaxPool2D(),
+              keras.layers.Flatten(), keras.layers.Dense(10)]
+    model, adam = keras.Sequential([keras.Input((28, 28, 1)), *layers]), keras.optimizers.Adam()
+    adam.build(model.trainable_variables)
+    def step(images, labels):
+        with tf.GradientTape() as tape: cost = softmax_cross_entropy(model(images), labels)
+        slopes = tape.gradient(cost, model.trainable_variables)
+        adam.apply(slopes, model.trainable_variables)
+        return cost
+    return step, tf.zeros((4, 28, 28, 1)), tf.zeros(4, tf.int32)
+
+def _drawing(name: str, make) -> list[Contender]:  # make: () -> a function and its inputs
+    "TensorFlow's tracing alone, and the whole drawing, ready for a page."
+    def traced(fn, *inputs): return lambda: tf.function(fn).get_concrete_function(*inputs)
+    def drawn(fn, *inputs): return lambda: graph_of(fn, *inputs)._repr_html_()
+    alone = f"tracing {name}"
+    return [Contender("drawing", alone, lambda: traced(*make()), beside=alone),
+            Contender("drawing", f"drawing {name}", lambda: drawn(*make()), beside=alone)]
+
 # %% ../nbs/47_contenders.ipynb #daf75a38
 CONTENDERS = [
     Contender("inverse", "one compiled graph", inverse_compiled),
@@ -216,9 +248,13 @@ CONTENDERS = [
     Contender("epoch", "the matrix products alone", _epoch_of_products, target=1 / 1.35),
     Contender("images", "one compiled graph", _images_compiled),
     Contender("images", "the author's loop", images_in_session, part=0.005, target=50),
+    *_drawing("100 operations", lambda: _chain(100)),
+    *_drawing("1,000 operations", lambda: _chain(1_000)),
+    *_drawing("a Keras training step", _keras_step),
 ]
 WORKS = {
     "inverse": "matrix inverse, 100,000 steps",
     "epoch": "MNIST, one epoch",
     "images": "ten ideal images, 1,000 steps",
+    "drawing": "a graph drawn, beside its tracing",
 }

@@ -89,11 +89,20 @@ def _argument_numbers(node, beside) -> dict[str, str]:  # beside: inputs that st
     "Which of its arguments each input of a node is, where the picture does not tell."
     places = {}
     numbers = node.places or range(1, len(node.inputs) + 1)
-    for k, name in zip(numbers, node.inputs): places.setdefault(name, []).append(str(k))
+    for k, name in zip(numbers, node.inputs): places.setdefault(name, []).append(k)
     twice = len(places) < len(node.inputs)
     plain = len(node.inputs) == 2 and beside
     if not twice and (len(places) < 2 or plain or not node.ordered): return {}
-    return {name: ", ".join(numbers) for name, numbers in places.items()}
+    return {name: _numbers_text(numbers) for name, numbers in places.items()}
+
+def _numbers_text(numbers: list[int]) -> str:
+    "Numbers that rise, with dashes where many follow each other: `1, 3, 7–12`."
+    runs = []
+    for k in numbers:
+        if runs and k == runs[-1][-1] + 1: runs[-1].append(k)
+        else: runs.append([k])
+    few = [[f"{run[0]}–{run[-1]}"] if len(run) > 2 else map(str, run) for run in runs]
+    return ", ".join(text for texts in few for text in texts)
 
 def _number_svg(text: str, x: float, y: float, angle: int) -> str:
     "The number of an argument, beside the arrow."

@@ -66,6 +66,8 @@ def group_title(name: str) -> str:
     alike = name.endswith(END["Gradients"]) and not title.startswith("gradient")
     return f"{title}: gradients" if alike else title
 
+_SPELLED = {"sgd": "SGD", "rm_sprop": "RMSprop", "rmsprop": "RMSprop", "adam_w": "AdamW"}
+
 def _box_label(name: str, members) -> str:
     "What to write in a box."
     title = name.rstrip("/∂=").split("/")[-1]
@@ -75,7 +77,8 @@ def _box_label(name: str, members) -> str:
     known = {node.label.rpartition(" ")[0] for node in members if node.kind == "update"}
     count = sum(top_scope(label) != title for label in known)
     written = f"{count} variable{'s' * (count != 1)}"
-    optimizer = re.sub(r"_\d+$", "", f"{title[0].upper()}{title[1:]}")  # the second is adam_1
+    optimizer = re.sub(r"_\d+$", "", title)  # the second is adam_1
+    optimizer = _SPELLED.get(optimizer, f"{optimizer[0].upper()}{optimizer[1:]}")
     return f"{optimizer}: {written}" if count else title
 
 def _detail(name: str, members) -> str:
@@ -103,7 +106,7 @@ def _box(name: str, members, group: dict, out, folded: dict) -> Node:  # out: co
     inputs.pop(name, None)
     kind, label = _kind(name, members), _box_label(name, members)
     note = "" if kind == "update" else shown_member(members, out).note
-    held = () if kind == "update" else _lines(members, folded)
+    held = () if kind == "update" and " … " not in name else _lines(members, folded)
     return Node(name, kind, label, tuple(inputs), note, _detail(name, members),
                 short=label, held=held)
 

@@ -248,9 +248,13 @@ class _Opening:
     def stays(self, name, members) -> bool:  # members: names
         "Whether a group is not to be opened."
         if name in self.fixed or name not in self.around[members[0]]: return True
-        if not self.layers: return False
+        if name.endswith(END["Update"]): return True
+        return self.layers and self.small(name, members)
+
+    def small(self, name, members) -> bool:
+        "Whether a group has no groups in it, and few nodes."
         leaf = all(self.around[member][-1] == name for member in members)
-        return name.endswith(END["Update"]) or leaf and len(members) <= _RUNS
+        return leaf and len(members) <= _RUNS
 
     def done(self) -> dict:  # node name -> name of its group
         "What to close."

@@ -178,7 +178,7 @@ def _first_name(loop) -> list[str]:
     if isinstance(loop, ast.While): return []
     ranged = isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func).endswith("range")
     target = ast.unparse(loop.target) if ranged else "index"
-    return ["turn" if target == "_" else target]
+    return ["turns done" if target == "_" else target]
 
 def _names_by_line(fn) -> dict:  # line -> what comes first, and the names of a loop's variables
     "The variables of the loops of a function."

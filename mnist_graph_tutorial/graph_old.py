@@ -93,9 +93,20 @@ class _Places:
         return self.after(op) if begins else self.around[op]
 
 # %% ../nbs/18_graph_old.ipynb #ae566eeb
+def _refuse_references(ops, known: dict):
+    "`ValueError` for an update of a variable that today's branches and loops cannot take in."
+    here = tf.compat.v1.get_default_graph()
+    for op in ops:
+        for tensor, role in zip(op.inputs, op.op_def.input_arg):
+            outside = tensor.name in known and known[tensor.name].graph is not here
+            if not (role.is_ref and outside): continue
+            raise ValueError(f"{op.name} changes a variable of TensorFlow 1 in a branch or a loop, "
+                             "which can be drawn only of variables with use_resource=True")
+
 def _copied(ops, known: dict):  # known: tensor name -> tensor of the new graph; is added to
     "Copy operations into the graph that is being traced."
     if not ops: return
+    _refuse_references(ops, known)
     here, inside = tf.compat.v1.get_default_graph(), {op.name for op in ops}
     definition = tf.compat.v1.GraphDef(versions=ops[0].graph.as_graph_def().versions)
     for op in ops:

@@ -249,28 +249,38 @@ def _returned(op, graph, used: set):
 
 def _arguments_inside(op, graph, outer: Reading):
     "Name, and kind, label and shape, of what comes into a graph within the graph."
-    count, seen = len(graph.inputs), collections.Counter()
+    count = len(graph.inputs)
     first = first_state(op) if call_type(op) == "While" else 0
     states = [""] * first + outer.loops(op) if first else []
+    states += [""] * (count - len(states))
     others = sum(role in ("other_arguments", "captured_func_inputs") for role in roles(op))
     known = count if call_type(op) else min(count, others)  # those that come from outside
     given = [None] * (count - known) + list(op.inputs)[len(op.inputs) - known:]
-    for k, (inner, tensor) in enumerate(zip(graph.inputs, given)):
-        kind, label, shape = _argument_inside(op, inner, tensor, k, outer)
-        if k < len(states) and states[k]: label = states[k]
-        seen[label] += 1
-        yield inner.name, (kind, f"{label} ({seen[label]})" if seen[label] > 1 else label, shape)
+    told = [_argument_inside(op, inner, tensor, k, outer)
+            for k, (inner, tensor) in enumerate(zip(graph.inputs, given))]
+    labels = [state or label for state, (_, label, _) in zip(states, told)]
+    labels = _told_apart(labels, hidden_inputs(op))
+    for inner, label, (kind, _, shape) in zip(graph.inputs, labels, told):
+        yield inner.name, (kind, label, shape)
+
+def _told_apart(labels: list[str], last: set[int]) -> list[str]:
+    "The labels, with numbers behind those that there are already; some come last in that."
+    seen, found = collections.Counter(), dict.fromkeys(range(len(labels)))
+    for k in sorted(found, key=lambda k: k in last):
+        seen[labels[k]] += 1
+        found[k] = f"{labels[k]} ({seen[labels[k]]})" if seen[labels[k]] > 1 else labels[k]
+    return list(found.values())
 
 def _argument_inside(op, inner, tensor, k: int, outer: Reading) -> tuple:
     "Kind, label and shape of one of them."
     if tensor is None: return "input", inner.op.name.split("/")[-1], None
     first = first_state(op) if call_type(op) == "While" else 0
-    if k < first: return "input", ("turn", "most turns")[k], None
+    if k < first: return "input", ("turns done", "most turns")[k], None
     node = outer.nodes[outer.owner.get(tensor.name) or outer.source[tensor.name]]
     if tensor.dtype == tf.resource: return "variable", node.label, node.note
     if node.kind in ("input", "variable"): return "input", node.label, None
     unnamed = call_type(op) == "While" and node.kind == "constant"
-    if unnamed: return "input", f"state {k - first}", None
+    if unnamed: return "input", f"state {k - first + 1}", None
     return "input", tensor.op.name.split("/")[-1], None
 
 # %% ../nbs/25_graph_reading.ipynb #49edee32

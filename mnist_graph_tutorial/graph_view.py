@@ -58,29 +58,33 @@ def _list(nodes) -> str:
     return f"<details><summary>The graph in words</summary><ol>{items}</ol></details>"
 
 def _in_page(view, room: int=240) -> set:  # room: nodes; paths of titles, from outside in
-    "The graphs within the graph that a page has room for: the outer ones first."
-    kept, waiting = set(), collections.deque([((), view)])
+    "The graphs within the graph that a page has room for: the outer ones, then what is in them."
+    kept, waiting, deepest = set(), collections.deque([((), view)]), float("inf")
     while waiting:
         path, outer = waiting.popleft()
         for title, part in outer.parts.items():
             inner = (*path, title)
+            if len(inner) > deepest and inner not in view.opened: continue
             size = 0 if inner in view.opened else len(part.nodes)
-            if size > room: continue
+            if size > room:
+                deepest = min(deepest, len(inner))
+                continue
             room -= size
             kept.add(inner)
             waiting.append((inner, part))
     return kept
 
-def _left_out(parts, path) -> str:
+def _left_out(parts, path, then: str) -> str:
     "What opens the boxes that are not in the page."
     if not parts: return ""
-    call = f".open({', '.join([*map(repr, path), 'BOX'])})"
-    names = [f'<q data-box="{html.escape(part.box)}">{html.escape(part.name)}</q>'
-             for part in parts]
-    return (f"<p>Left out, to keep the page light. In a notebook, <code>{html.escape(call)}</code> "
-            f"opens BOX, one of {', '.join(names)}.</p>")
+    calls = [f".open({', '.join(map(repr, (*path, part.name)))}){then}" for part in parts]
+    told = "".join(f'<li data-box="{html.escape(part.box)}"><code>{html.escape(call)}</code></li>'
+                   for part, call in zip(parts, calls))
+    about = f"Inside {len(parts)} more, left out to keep the page light"
+    return (f"<details><summary>{about}</summary>In a notebook, what opens each is typed after "
+            f"<code>graph_of(…)</code>:<ul>{told}</ul></details>")
 
-def _parts(view, kept: set, opened: set, path=()) -> str:
+def _parts(view, kept: set, opened: set, path=(), then: str="") -> str:  # then: after `open(...)`
     "The graphs within the graph, closed but for those that were opened."
     text, left = "", []
     for title, part in view.parts.items():
@@ -89,10 +93,10 @@ def _parts(view, kept: set, opened: set, path=()) -> str:
             left.append(part)
             continue
         body = _drawings(part.nodes, repr(part)) + _list(part.nodes)
-        body += _parts(part, kept, opened, inner)
+        body += _parts(part, kept, opened, inner, then)
         state = f'data-box="{html.escape(part.box)}"{" open" * (inner in opened)}'
         text += f"<details {state}><summary>Inside {html.escape(title)}</summary>{body}</details>"
-    return text + _left_out(left, path)
+    return text + _left_out(left, path, then)
 
 def _counted(nodes) -> str:
     "How many nodes of each kind."
@@ -134,8 +138,19 @@ class GraphView:
     ):
         self.name, self.limit, self.box, self.opened = name, limit, box, frozenset()
         self.all_nodes, self.readings, self.run = nodes, readings, run
-        drawn, self.groups = closed(nodes, limit)
-        self.nodes = shortly_named(drawn)
+
+    @functools.cached_property
+    def _closed(self) -> tuple: return closed(self.all_nodes, self.limit)
+
+    @property
+    def groups(self) -> dict:  # name of a box -> nodes
+        "What is in the boxes."
+        return self._closed[1]
+
+    @functools.cached_property
+    def nodes(self) -> list[Node]:
+        "What is drawn."
+        return shortly_named(self._closed[0])
 
     def __repr__(self): return f"Graph of {self.name}: {_counted(self.nodes)}."
 
@@ -196,6 +211,8 @@ class GraphView:
         return _figure("mgt-graph", body + _scripts())
 
 # %% ../nbs/28_graph_view.ipynb #e3ca1b51
+_WHOLE = '<p class="mgt-whole">A step takes a box as a whole: inside it, no values are shown.</p>'
+
 class GraphSteps:
     "A graph with the values of its nodes, to be stepped through. It displays itself in a notebook."
     def __init__(self, view: GraphView, allow_effects: bool=False):
@@ -227,7 +244,9 @@ class GraphSteps:
     def _repr_html_(self) -> str:
         words = [node._replace(value="") for node in self.nodes]
         drawn = _drawings(as_drawn(self.nodes), repr(self)) + _list(words)
-        inside = _parts(self.view, _in_page(self.view), self.view.opened)
+        view = self.view
+        inside = _WHOLE * bool(view.parts)
+        inside += _parts(view, _in_page(view), view.opened, then=".steps()")
         return interactive("steps", self._data(), _figure("mgt-graph", drawn + inside),
                            scripts=[*_SCRIPTS, "graph", "lines"], styles=["lines", "browse"])
 

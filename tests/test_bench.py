@@ -1,5 +1,5 @@
 """The bench: what a row is worth, what is absent, and a quick measurement as the command makes it."""
-import gc, json
+import gc, json, time
 import numpy as np
 import pytest
 from mnist_graph_tutorial import bench, contenders
@@ -8,11 +8,28 @@ from mnist_graph_tutorial.contenders import CONTENDERS, WORKS, Contender
 import tensorflow as tf
 
 def test_the_books_own_comes_first_and_every_work_has_a_rival():
-    for work in WORKS:
+    for work in WORKS.keys() - {"drawing"}:
         own, *others = [c for c in CONTENDERS if c.work == work]
         assert own.name == "one compiled graph" and (own.part, own.needs, own.target) == (1, "", 0)
         assert any(c.target for c in others)
     assert {c.work for c in CONTENDERS} == set(WORKS)
+
+def test_a_drawing_is_held_against_its_own_tracing(monkeypatch):
+    drawings = [c for c in CONTENDERS if c.work == "drawing"]
+    assert [c.name for c in drawings] == [f"{way} {what}" for what in ("100 operations", "1,000 operations", "a Keras training step")
+                                          for way in ("tracing", "drawing")]
+    assert all(c.beside == alone.name for k, c in enumerate(drawings) for alone in [drawings[k - k % 2]])
+    def takes(seconds): return lambda: lambda: time.sleep(seconds)
+    pairs = [Contender("drawing", name, takes(seconds), beside=beside)
+             for name, seconds, beside in (("a", .02, "a"), ("A", .04, "a"), ("b", .002, "b"), ("B", .02, "b"))]
+    monkeypatch.setattr(bench, "CONTENDERS", pairs)
+    ratios = {t.name: t.ratio for t in measure(["drawing"], runs=3).timings}
+    assert ratios["a"] == ratios["b"] == 1 and ratios["A"] < 4 < ratios["B"]
+
+def test_the_drawings_do_all_of_it_anew():
+    trace, draw = (c.prepare() for c in CONTENDERS if c.name.endswith(" 100 operations"))
+    assert len([op for op in trace().graph.get_operations() if op.type == "Sin"]) == 100
+    assert trace() is not trace() and draw().count("<svg") >= 1
 
 def test_a_part_is_multiplied_up_and_the_first_call_is_not():
     row = timing(Contender("inverse", "half", None, part=.5, target=3), first=9., times=[1., 2., 3.], ours=2.)
@@ -29,7 +46,7 @@ def test_what_is_not_installed_is_named_and_not_run(monkeypatch):
 
 @pytest.mark.parametrize("works", [["invers"], ["epoch", "all"]])
 def test_unknown_work_is_refused_before_anything_is_timed(works):
-    with pytest.raises(ValueError, match="is not one of inverse, epoch, images"): measure(works)
+    with pytest.raises(ValueError, match="is not one of inverse, epoch, images, drawing"): measure(works)
 
 def test_the_contenders_compute_the_same():
     "The products of the book and, where it is installed, JAX's loop."

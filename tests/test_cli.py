@@ -55,7 +55,7 @@ def test_words_that_are_not_understood(words, capsys):
     (["lab", "--data", "digits", "--device", "gpu"], "no GPU is visible"),
     (["train", "--data", "digits", "--epochs", "0"], "epochs is 0"),
     (["train", "--data", "digits", "--strategy", "multiworker"], "TF_CONFIG"),
-    (["bench", "--only", "invers"], "work 'invers' is not one of inverse, epoch, images"),
+    (["bench", "--only", "invers"], "work 'invers' is not one of inverse, epoch, images, drawing"),
 ], ids=["chapter", "directory", "empty", "short", "lab", "lab gpu", "epochs", "workers", "work"])
 def test_what_cannot_be_done_is_said_in_one_line(words, says, tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")

@@ -1,5 +1,5 @@
 """A graph's drawing in a browser: boxes open in place, nodes light up and are found; pan and zoom, keys and fingers."""
-import contextlib, re
+import contextlib, html, re
 import numpy as np, pytest
 from browser import axe_findings, page_file, visit
 from mnist_graph_tutorial.graph_view import _in_page, graph_of
@@ -157,6 +157,16 @@ def trained(x):
     for v, slope in zip(kept, tape.gradient(loss, kept)): v.assign_sub(.1 * slope)
     return loss
 
+def test_no_sign_hides_what_is_written_beside_a_line(chromium, tmp_path):
+    view = graph_of(trained, tf.TensorSpec((100_000, 26_000, 26_000, 3)), limit=20)
+    with visit(chromium, page_file(tmp_path, view._repr_html_()), width=1600) as page:
+        page.evaluate("document.body.style.maxWidth = 'none'")
+        drawn = svg(page.locator(".mgt-graph"))
+        notes, signs = (drawn.locator(f".{kind}").evaluate_all("all => all.map((el) => el.getBoundingClientRect())") for kind in ("mgt-note", "mgt-sign"))
+        assert len(notes) > 5 and len(signs) > 5 and page.locator(".mgt-wide").is_visible()
+        for a in notes:
+            for b in signs: assert a["right"] < b["left"] or b["right"] < a["left"] or a["bottom"] < b["top"] or b["bottom"] < a["top"]
+
 @pytest.mark.parametrize("form", ["tall", "wide"])
 def test_a_training_step_opens_whole_in_either_form(form, chromium, tmp_path):
     view = graph_of(trained, tf.ones(3), limit=15)
@@ -181,17 +191,26 @@ def test_the_legend_names_what_is_inside(shown):
 def test_what_is_not_in_the_page_is_said_and_opens_from_python(shown, views, chromium, tmp_path):
     page, (_, _, figure, *_) = shown()
     view = views["many"]
-    left = figure.locator(":scope > p > q").all_text_contents()
+    left = figure.locator(":scope > details > ul > li[data-box]").all_text_contents()
     assert left and len(left) + figure.locator(":scope > details[data-box]").count() == len(view.parts)
-    title = left[0]
+    title = left[0].removeprefix(".open('").removesuffix("')")
+    assert left == [f".open('{each}')" for each in view.parts if (each,) not in _in_page(view)]
     box = node(figure, title)
     assert box.get_attribute("aria-expanded") is None and "not in this page" in box.get_attribute("aria-label")
     box.press("Enter")
-    assert f".open('{title}')" in says(figure)
+    assert says(figure).endswith(f"Type .open('{title}') after graph_of(…).")
+    assert f"in a notebook, .open('{title}') opens it" in box.get_attribute("aria-label")
     with visit(chromium, page_file(tmp_path, view.open(title)._repr_html_())) as other:
         opened = node(other.locator(".mgt-graph"), title)
         assert opened.get_attribute("aria-expanded") == "true"
         assert inside(opened).count() == len(view.parts[title].nodes)
+
+def test_in_steps_what_opens_a_box_leads_to_steps_again(views):
+    view, steps = views["many"], views["many"].steps()
+    calls = re.findall(r"<li data-box=[^>]+><code>([^<]+)</code>", html.unescape(steps._repr_html_()))
+    assert calls and all(call.endswith(".steps()") for call in calls)
+    opened = eval(f"view{calls[0]}", dict(view=view))
+    assert opened.captions == steps.captions and len(opened.view.opened) == 1
 
 def test_outer_boxes_come_before_inner_ones(views):
     view = views["blocks"]
@@ -215,11 +234,14 @@ def test_steps_and_new_numbers_go_on_with_a_box_open(shown):
     steps = page.locator(".mgt-steps").first
     before = values()
     node(figure, "while loop").press("Enter")
-    assert values() == before
+    assert values() == before and says(figure) == "A step takes a box as a whole: inside it, no values are shown."
+    assert figure.locator("p.mgt-whole").inner_text() == says(figure)  # without scripts, too
     steps.get_by_label("a", exact=True).fill("3")
     assert values() != before and "27" in "".join(values())
     steps.get_by_role("slider").fill("0")
     assert "mgt-later" in node(figure, "while loop").get_attribute("class")
+    node(figure, "while loop").press("Enter")
+    assert says(figure) == "" and page.locator(".mgt-steps").last.locator("p.mgt-whole").count() == 0  # it has no box
 
 # ---- lines light up --------------------------------------------------------------------------------------------------
 
@@ -314,8 +336,67 @@ def test_buttons_zoom_and_fit_and_the_mouse_drags(shown):
     assert svg(figure).locator("[aria-expanded=true]").count() == 0  # the end of a drag is no click
     figure.get_by_role("button", name="Zoom out").click()
     assert scale(figure) == pytest.approx(first * 1.25 ** 5, rel=.02)
-    figure.get_by_role("button", name="Fit").click()
+    fit = figure.get_by_role("button", name="Fit")
+    fit.click()
+    assert all(0 <= each["y"] and each["y"] + each["height"] <= 500 for each in map(outline, svg(figure).locator(".mgt-node").all()))
+    assert scale(figure) < .9 * first
+    fit.click()
     assert scale(figure) == pytest.approx(first, rel=.01)
+
+def swiped(page, right: int=0, down: int=0):
+    "A finger that moves from the middle of the window."
+    client, middle = page.context.new_cdp_session(page), {way: size / 2 for way, size in zip("xy", page.viewport_size.values())}
+    def touch(kind, *points): client.send("Input.dispatchTouchEvent", dict(type=kind, touchPoints=list(points)))
+    touch("touchStart", middle)
+    for k in range(1, 9): touch("touchMove", dict(x=middle["x"] + right * k / 8, y=middle["y"] + down * k / 8))
+    touch("touchEnd")
+    page.wait_for_timeout(100)
+
+def test_what_is_too_large_is_dragged_as_it_is_with_mouse_and_finger(shown):
+    for settings in (dict(width=1280, height=500), phone(height=400)):
+        page, (figure, *_) = shown(**settings)
+        box, y = figure.locator(".mgt-drawing:visible"), lambda: page.evaluate("scrollY")
+        assert box.evaluate("box => box.scrollHeight <= box.clientHeight + 1") and box.bounding_box()["height"] > settings["height"]
+        if "is_mobile" in settings: swiped(page, down=-80)
+        else:
+            spot = box.bounding_box()
+            page.mouse.move(spot["x"] + 100, spot["y"] + 150)
+            page.mouse.down()
+            page.mouse.move(spot["x"] + 90, spot["y"] + 70, steps=4)
+            page.mouse.up()
+            assert y() == pytest.approx(80, abs=2)
+        assert y() > 30
+
+def test_a_finger_pans_what_is_too_wide_and_scrolls_the_page(shown):
+    page, (_, figure, *_) = shown(**phone(height=400))
+    node(figure, "while loop").tap()
+    box = figure.locator(".mgt-drawing:visible")
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") > 100
+    x, y = lambda: box.evaluate("box => box.scrollLeft"), lambda: page.evaluate("scrollY")
+    box.evaluate("box => box.scrollIntoView()")
+    before = x(), y()
+    swiped(page, right=-80)
+    assert x() > before[0] + 20 and y() == before[1]
+    swiped(page, down=-80)
+    assert y() > before[1] + 20
+
+def test_a_box_that_was_opened_comes_into_view(chromium, tmp_path):
+    view = graph_of(trained, tf.ones(3), limit=15)
+    with visit(chromium, page_file(tmp_path, view._repr_html_()), width=600, height=500) as page:
+        figure, opened = page.locator(".mgt-graph"), 0
+        frame = figure.locator(".mgt-drawing:visible")
+        while (closed := svg(figure).locator(".mgt-opens[aria-expanded=false]")).count():
+            name = closed.first.locator("title").first.text_content()
+            head(closed.first).click()
+            opened += 1
+            box, outer = svg(figure).locator(f'.mgt-opens:has(> title:text-is("{name}"))').first, frame.bounding_box()
+            inner, bar = outline(box), figure.locator(".mgt-looks").bounding_box()
+            assert inner["x"] >= outer["x"] and inner["y"] >= bar["y"] + bar["height"], name
+            over = inner["x"] + inner["width"] - outer["x"] - outer["width"]
+            below = inner["y"] + inner["height"] - 500
+            assert over <= 0 or inner["x"] < outer["x"] + 20, name
+            assert below <= 0 or inner["y"] < bar["y"] + bar["height"] + 20, name
+        assert opened >= 5
 
 def test_ctrl_and_wheel_zoom_at_the_mouse_and_a_plain_wheel_is_the_pages(shown):
     page, (figure, *_) = shown(width=1280, height=500)
@@ -329,7 +410,7 @@ def test_ctrl_and_wheel_zoom_at_the_mouse_and_a_plain_wheel_is_the_pages(shown):
     page.wait_for_function("([svg, width]) => svg.clientWidth > 1.2 * width", arg=[svg(figure).element_handle(), width])
     after = label.bounding_box()
     assert after["y"] + after["height"] / 2 == pytest.approx(before["y"] + before["height"] / 2, abs=2)
-    figure.get_by_role("button", name="Fit").click()
+    for _ in range(2): figure.get_by_role("button", name="Fit").click()
     page.mouse.wheel(0, 120)
     page.wait_for_function("() => scrollY > 0")
     assert scale(figure) == pytest.approx(first, rel=.01)

@@ -339,6 +339,16 @@ def placed(*shapes): return [v1.placeholder(tf.float32, shape, name=name) for na
 def stored(value, resource, name): return v1.Variable(value, use_resource=resource, name=name)
 def doubled_thrice(y): return v1.while_loop(lambda k, z: k < 3, lambda k, z: (k + 1, z * 2.), (0, y))[1]
 
+@pytest.mark.parametrize("where, op", [("branch", "cond/AssignAdd"), ("loop", "while/AssignAdd")])
+def test_a_reference_that_is_changed_inside_is_refused_with_what_would_do(where, op):
+    def build(resource):
+        x, a = v1.placeholder(tf.float32, (), name="x"), stored(2., resource, "a")
+        def added(): return v1.assign_add(a, x)
+        tf.identity(v1.cond(x > 0, added, lambda: x * a) if where == "branch" else v1.while_loop(lambda k: k < 3, lambda k: k + added(), [x]))
+    assert refused(old_graph(build, True, False), 3.) == (f"TensorFlow cannot read graph: ValueError: {op} changes a variable of TensorFlow 1 in "
+                                                  "a branch or a loop, which can be drawn only of variables with use_resource=True")
+    assert inside(graph_of(old_graph(build, True, True), 3.), "true" if where == "branch" else "body").nodes
+
 def trained(optimizer):
     def build(resource):
         x, t = placed([None], [None])

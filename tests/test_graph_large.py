@@ -180,6 +180,13 @@ def test_a_training_step_is_readable(views):
     assert all(line.replace("(", "").split()[0] in view._repr_html_() for lines in held.values() for line in lines)
     assert re.search(r"BiasAdd|dense_\d*", " ".join(labels(view))) and "what is returned" in view.svg
 
+@pytest.mark.parametrize("make, named", [
+    (keras.optimizers.SGD, "SGD"), (lambda: keras.optimizers.SGD(.1, momentum=.9), "SGD"),
+    (keras.optimizers.RMSprop, "RMSprop"), (keras.optimizers.AdamW, "AdamW"), (keras.optimizers.Adam, "Adam")])
+def test_the_updates_are_called_after_the_optimizer(make, named):
+    view = graph_of(training(recurrent(), make()), tf.zeros((4, 20, 8)), LABELS)
+    assert labels(view, "update") == [f"{named}: 5 variables"] and len(view.nodes) <= 40
+
 def test_sentences_name_the_variables_that_are_not_drawn(views):
     page = views("conv")._repr_html_()
     assert re.search(r"with kernel \(3, 3, 1, 8\), bias \(8,\)", page)
@@ -200,6 +207,11 @@ def test_arguments_that_are_left_keep_their_numbers():
     (select,) = [node for node in view.nodes if node.label == "SelectV2"]
     assert select.held == ("2: v1 (3,)",) and select.places == (1, 3)
     assert re.findall(r'mgt-argument"[^>]*>(\d)', view.svg).count("3") == 1 and graph_of(fn, ONE).svg
+
+def test_runs_of_updates_say_which_variables_they_change(views):
+    (inside,) = [part for title, part in views("conv").parts.items() if title.endswith(": updates")]
+    runs = [node for node in inside.nodes if node.kind == "update" and " … " in node.label]
+    assert len(runs) >= 4 and all(node.held for node in runs) and any("kernel" in line for node in runs for line in node.held)
 
 def test_updates_by_hand_are_one_node_too():
     kept = [tf.Variable(tf.ones(3), name=f"v{k}") for k in range(12)]
@@ -271,6 +283,15 @@ def test_in_time(pace, make, most):
     graph_of(lambda x: x + 1, ONE)._repr_html_()
     fn, *inputs = make()
     assert seconds(lambda: graph_of(fn, *inputs)._repr_html_()) < 3 * most * pace
+
+def test_a_page_works_out_only_what_it_has_room_for():
+    view = graph_of(chain(1000), ONE, limit=8)
+    assert "_closed" not in vars(view) and "left out to keep the page light" in view._repr_html_()
+    outer = list(view.parts.values())
+    inner = [part for each in outer for part in each.parts.values()]
+    innermost = [part for each in inner for part in each.parts.values()]
+    assert len(outer) < len(inner) < len(innermost) and all("_closed" in vars(part) for part in outer)
+    assert not any("_closed" in vars(part) for part in innermost)
 
 def test_a_training_step_of_resnet50_is_drawn_in_time(pace):
     model = keras.applications.ResNet50(weights=None, input_shape=(32, 32, 3), classes=10)

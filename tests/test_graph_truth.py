@@ -51,6 +51,26 @@ def test_random_integers_are_no_sizes():
 
 # ---- branches, loops, arrays -----------------------------------------------------------------------------------------
 
+def test_many_arguments_are_numbered_in_few_letters():
+    from mnist_graph_tutorial.graph_drawing import _numbers_text
+    assert [_numbers_text(numbers) for numbers in ([2], [1, 2], [1, 2, 3], [3, 8, 9, 10, 12], [1, 3, 5])] == [
+        "2", "1, 2", "1–3", "3, 8–10, 12", "1, 3, 5"]
+    def listed(x): return tf.raw_ops.Pack(values=[x, x, x, x, tf.sin(x)])
+    assert re.findall(r'mgt-argument"[^>]*>([^<]+)', graph_of(listed, tf.constant(1.)).svg) == ["1–4", "5"]
+
+def test_states_of_a_loop_are_counted_from_1_and_turns_when_they_are_done():
+    def loop(x): return tf.while_loop(lambda a, b: a < 9, lambda a, b: (2. * a, a + b), (1., tf.square(x)), maximum_iterations=4)
+    view = graph_of(loop, tf.constant(3.))
+    test, body = inside(view, "condition"), inside(view, "body")
+    assert labels(test, "input") == ["turns done", "most turns", "state 1"] and labels(body, "input") == ["state 1", "Square"]
+    assert labels(body, "output") == ["next state 1", "next Square"]
+    steps = view.steps()
+    assert ("Forward pass", "while.last state 1 = 16") in steps.captions and "state 0" not in steps._repr_html_()
+    def counted(x):
+        for _ in tf.range(3): x = 2. * x
+        return x
+    assert "turns done" in labels(inside(graph_of(counted, tf.constant(1.)), "body"), "input")
+
 def test_a_branch_that_returns_its_input_says_so():
     view = graph_of(lambda x: tf.cond(x > 0., lambda: x, lambda: -x), ONE)
     assert made(inside(view, "if true")) == ["x"] and made(inside(view, "if false")) == [("− neg", "x")]
@@ -80,7 +100,7 @@ def test_the_result_of_a_loop_is_named_and_not_its_counter(first):
     view = graph_of(loop, ONE)
     assert last(view) == ("returns 3" if first else "returns 8")
     box = next(node for node in view.nodes if node.kind == "box")
-    assert box.detail.endswith("last state 0" if first else "last x") and box.inputs[-1] == "x"
+    assert box.detail.endswith("last state 1" if first else "last x") and box.inputs[-1] == "x"
 
 def test_a_loop_that_fills_an_array_shows_no_counter_as_its_value():
     def squares(x):

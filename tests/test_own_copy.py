@@ -20,7 +20,7 @@ def installed(tmp_path, monkeypatch):
 def test_a_copy_has_every_notebook_without_outputs_and_the_files_that_they_read(tmp_path):
     copy = copy_book(tmp_path / "a" / "b")
     names = {path.name for path in (copy / "nbs").iterdir()}
-    assert {path.name for path in notebooks()} <= names and {"bench_cpu.json", "bench_gpu.json", "_quarto.yml"} <= names
+    assert {path.name for path in notebooks()} <= names and {"bench_cpu.json", "bench_gpu.json", "bench_drawing.json", "_quarto.yml"} <= names
     assert (copy / "settings.ini").is_file() and not any(path.is_symlink() for path in copy.rglob("*"))
     assert not {"nbdev.yml", "sidebar.yml"} & names
     for path in notebooks():

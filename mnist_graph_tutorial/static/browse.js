@@ -7,6 +7,7 @@
   const STEP = 1.25, LEAST = 0.15, MOST = 4;  // of the scale
   const DRAG = 4;                             // pixels that a mouse moves before it drags
   const LEGIBLE = 0.6;                        // scale from which on words can be read
+  const ROOM = 16;                            // pixels around what comes into view
 
   // ---- size ---------------------------------------------------------------------------------------------------------
 
@@ -17,10 +18,7 @@
     const shown = () => boxes.find((box) => box.clientWidth) ?? boxes[0];
     const drawn = (box) => box.querySelector("svg");
     const scaleOf = (box) => drawn(box).getBoundingClientRect().width / drawn(box).viewBox.baseVal.width;
-    const isLarge = () => {
-      const box = shown();
-      return scale !== null || box.scrollWidth > box.clientWidth + 1 || drawn(box).clientHeight > window.innerHeight;
-    };
+    const isLarge = () => scale !== null || overflows(shown());
     function apply() {
       for (const {style, viewBox} of boxes.map(drawn)) {
         const width = viewBox.baseVal.width;
@@ -44,11 +42,20 @@
       const box = shown(), {left, top} = box.getBoundingClientRect();
       zoom(scaleOf(box) * times, left + box.clientWidth / 2, top + Math.min(box.clientHeight, window.innerHeight) / 2);
     }
+    // All of it at once, or, where that is so already, its whole width; no larger than the page would have it.
     function fit() {
-      const box = shown(), width = drawn(box).viewBox.baseVal.width;
-      scale = 0.77 * width <= box.clientWidth ? null : box.clientWidth / width;
+      const box = shown(), {width, height} = drawn(box).viewBox.baseVal, isFrame = box.matches(".mgt-playable");
+      const bar = box.parentNode.querySelector(".mgt-looks").offsetHeight;
+      const room = isFrame ? box.clientHeight : window.innerHeight - bar - ROOM;
+      const high = room / height, wide = box.clientWidth / width;
+      const isWhole = scale !== null && Math.abs(scale - Math.max(Math.min(wide, high), LEAST)) < 1e-3;
       for (const each of boxes) each.classList.remove("mgt-zoomed");
+      scale = null;
       apply();
+      const wanted = Math.max(isWhole ? wide : Math.min(wide, high), LEAST);
+      if (scaleOf(box) > wanted + 1e-3) scale = wanted;
+      apply();
+      if (scale !== null) box.scrollIntoView({block: "nearest"});
     }
     // What `act` does leaves the drawing at its scale, and a node where it is.
     function steady(element, act) {
@@ -59,6 +66,15 @@
       const now = element.getBoundingClientRect();
       box.scrollLeft += (now.left + now.right - was.left - was.right) / 2;
       box.scrollTop += now.top - was.top;
+    }
+    // A box that was opened comes into view, as much of it as there is room for, its upper left corner in any case.
+    function bring(element) {
+      const box = shown(), outer = box.getBoundingClientRect();
+      const {left, right, top, bottom} = element.getBoundingClientRect();
+      const bar = box.parentNode.querySelector(".mgt-looks")?.getBoundingClientRect().bottom ?? 0;
+      const first = Math.max(outer.top, bar, 0), last = Math.min(outer.top + box.clientHeight, window.innerHeight);
+      pan(box, Math.min(Math.max(right + ROOM - outer.left - box.clientWidth, 0), left - ROOM - outer.left),
+        Math.min(Math.max(bottom + ROOM - last, 0), top - ROOM - first));
     }
 
     // An element that was looked for is large enough to be read.
@@ -86,26 +102,47 @@
         zoom(pinch.scale * apart(event.touches) / pinch.apart, x, y);
       }, {passive: false});
     }
-    return {by, fit, steady, legible, isLarge, shown};
+    return {by, fit, steady, bring, legible, isLarge, shown};
   }
 
-  // A mouse drags what does not fit; the click at the end of that means nothing.
+  // Whether a drawing is larger than its box, or than the window.
+  const overflows = (box) => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1 ||
+    box.querySelector("svg").clientHeight > window.innerHeight;
+
+  // What holds a drawing and scrolls: the page, or the notebook in it.
+  function around(box) {
+    for (let each = box.parentElement; each; each = each.parentElement) {
+      const scrolls = /auto|scroll/.test(getComputedStyle(each).overflowY);
+      if (scrolls && each.scrollHeight > each.clientHeight + 1) return each;
+    }
+    return document.scrollingElement;
+  }
+
+  // The box scrolls, and what it cannot scroll down or up, the page does.
+  function pan(box, x, y) {
+    const before = box.scrollTop;
+    box.scrollBy({left: x, top: y, behavior: "instant"});
+    const rest = y - (box.scrollTop - before);
+    if (Math.abs(rest) >= 1) around(box).scrollBy({top: rest, behavior: "instant"});
+  }
+
+  // A mouse drags what does not fit; the click at the end of that means nothing. Fingers scroll it by themselves.
   function dragged(box) {
     let start = null, moved = false;
-    const scrolls = () => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
-    box.addEventListener("pointerdown", ({pointerType, button: pressed, clientX, clientY}) => {
+    box.addEventListener("pointerdown", ({pointerType, button: pressed, clientX: x, clientY: y}) => {
       moved = false;
-      if (pointerType !== "mouse" || pressed !== 0 || !scrolls()) return;
-      start = {x: clientX + box.scrollLeft, y: clientY + box.scrollTop, clientX, clientY};
+      if (pointerType === "mouse" && pressed === 0 && overflows(box)) start = {x, y};
     });
     box.addEventListener("pointermove", (event) => {
       if (!start) return;
       if (!(event.buttons & 1)) return end();
-      if (!moved && Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) < DRAG) return;
+      const x = start.x - event.clientX, y = start.y - event.clientY;
+      if (!moved && Math.hypot(x, y) < DRAG) return;
       if (!moved) box.setPointerCapture(event.pointerId);
       moved = true;
       box.classList.add("mgt-dragged");
-      [box.scrollLeft, box.scrollTop] = [start.x - event.clientX, start.y - event.clientY];
+      start = {x: event.clientX, y: event.clientY};
+      pan(box, x, y);
     });
     const end = () => {
       start = null;
@@ -116,7 +153,7 @@
       if (moved) event.stopPropagation();
       moved = false;
     }, true);
-    new ResizeObserver(() => box.classList.toggle("mgt-pans", scrolls())).observe(box.querySelector("svg"));
+    new ResizeObserver(() => box.classList.toggle("mgt-pans", overflows(box))).observe(box.querySelector("svg"));
   }
 
   // ---- search -------------------------------------------------------------------------------------------------------
@@ -153,7 +190,7 @@
     const says = caption("mgt-told"), all = entries(figure);
     const tools = element("span", {className: "mgt-zooms", role: "group", ariaLabel: "Size of the drawing"},
       button("\u2212", () => look.by(1 / STEP), "Zoom out"), button("+", () => look.by(STEP), "Zoom in"),
-      button("Fit", () => look.fit(), "Fit the drawing into the page"));
+      button("Fit", () => look.fit(), "Fit the whole drawing into the window"));
     const look = lens(boxes, () => { tools.hidden = !look.isLarge(); });
     const shownStage = () => stages[boxes.indexOf(look.shown())];
 
@@ -162,7 +199,7 @@
       const {el, words, boxes: insides, left, isOpen} = node, isBox = insides.length > 0;
       known.set(el, node);
       el.setAttribute("role", "treeitem");
-      el.ariaLabel = words + (left ? ", not in this page" : "");
+      el.ariaLabel = words + (left ? `, not in this page: in a notebook, ${left} opens it` : "");
       el.ariaExpanded = isBox ? String(isOpen) : null;
       if (!el.hasAttribute("tabindex")) el.setAttribute("tabindex", -1);
     };
@@ -212,10 +249,12 @@
     }
     function toggle(node) {
       const {left} = node;
-      if (left) return says.say(`This box is not in the page, to keep it light. In a notebook, ${left} opens it.`);
+      if (left) return says.say(`This box is not in the page, to keep it light. Type ${left} after graph_of(\u2026).`);
       if (!node.boxes.length) return;
       if (node.isOpen) opened.delete(node.boxes[0]); else opened.add(node.boxes[0]);
       look.steady(node.outline, settle);
+      if (node.isOpen) look.bring(node.outline);
+      says.say(node.isOpen ? figure.querySelector(":scope > .mgt-whole")?.textContent ?? "" : "");
     }
     figure.addEventListener("click", ({target, clientY}) => {
       const node = nodeAt(target);

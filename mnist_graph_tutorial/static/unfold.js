@@ -43,9 +43,8 @@ globalThis.mgtUnfold = (() => {
   const nodesIn = (body) => [...body.querySelectorAll(":scope > .mgt-node")];
   const boxesOf = (home, name, kind = "details") =>
     [...home.querySelectorAll(`:scope > ${kind}[data-box]`)].filter((each) => each.dataset.box === name);
-  // What opens a box in a notebook, whose inside is not in the page: "BOX" stands for its name.
-  const callFor = (left) =>
-    left?.parentNode.querySelector("code").textContent.replace("BOX", `'${left.textContent}'`) ?? null;
+  // What opens a box in a notebook, whose inside is not in the page.
+  const callFor = (home, name) => boxesOf(home, name, "details > ul > li")[0]?.textContent ?? null;
   const drawnIn = (home) => home.querySelector(":scope > .mgt-drawing:not(.mgt-wide) > svg");
 
   // The nodes in words, as the list below the drawing has them; constants are not in the list.
@@ -66,8 +65,12 @@ globalThis.mgtUnfold = (() => {
       const [x, y] = numbers(el.getAttribute("transform")), outline = el.querySelector(":scope > path");
       const d = outline.getAttribute("d"), {w, h} = halves(d), name = nameOf(el);
       return {el, k, outline, d, x, y, w, h, W: w, H: h, name, words: words[k], drawing, inner: null, isOpen: false,
-        boxes: opens ? boxesOf(home, name) : [], left: opens ? callFor(boxesOf(home, name, "p > q")[0]) : null};
+        boxes: opens ? boxesOf(home, name) : [], left: opens ? callFor(home, name) : null};
     });
+    for (const note of body.querySelectorAll(":scope > .mgt-note")) {
+      const node = drawing.nodes[note.dataset.a];
+      if (+note.getAttribute("y") < node.y) node.corner = -1;  // the note is where the sign would be
+    }
     drawing.edges = [...body.querySelectorAll(":scope > .mgt-edge")].map((el) =>
       ({el, a: drawing.nodes[el.dataset.a], b: drawing.nodes[el.dataset.b]}));
     return drawing;
@@ -148,14 +151,14 @@ globalThis.mgtUnfold = (() => {
     drawSign(node);
   }
 
-  // In the upper right corner of a box.
+  // In an upper corner of a box, the right one unless something is written there.
   function drawSign(node) {
     const {el, boxes, left} = node;
     if (!boxes.length && !left) return;
     el.classList.add("mgt-opens");
     if (!node.sign) el.append(node.sign = made("path", {class: "mgt-sign"}));
     node.sign.setAttribute("d", signOf(node));
-    move(node.sign, node.W - 3, 2 - node.H);
+    move(node.sign, (node.corner ?? 1) * (node.W - 3), 2 - node.H);
   }
 
   // What is in a box, under what the box says: copies of the drawings that stand below, side by side or one by one.
