@@ -1,62 +1,19 @@
-"""Running the notebooks: all of them, and what happens when one fails."""
+"""Running notebooks: what is kept, and what happens when one fails, or a run is stopped."""
 import configparser, contextlib, fcntl, json, os, re, resource, shutil, signal, subprocess, sys, textwrap, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import nbformat, pytest
 from mnist_graph_tutorial import book, execution, manuscript, plain_pages
-from compare import differences
 from mnist_graph_tutorial.execution import Turns, cleaned, environment, execute
 from mnist_graph_tutorial.cli import main
-from mnist_graph_tutorial.data import cache_directory, load_mnist
 from mnist_graph_tutorial.manuscript import claimed, notebooks, project
 from mnist_graph_tutorial.readme import readme
 from mnist_graph_tutorial.site import build_site
-from lessons import CHAPTERS, run_chapter
+from compare import differences
+from lessons import real_mnist
 
 NOTEBOOKS = notebooks()
 name = lambda path: path.stem
-
-def real_mnist() -> str:
-    "Where real MNIST lies, or nothing."
-    for source in (os.environ.get("MNIST_GRAPH_DATA"), cache_directory() / "mnist"):
-        if source and Path(source).is_dir() and load_mnist(str(source)).name == "mnist": return str(source)
-    return ""
-
-@pytest.fixture(scope="session")
-def fresh(tmp_path_factory):
-    "A notebook executed on some data, once a session; on the embedded digits alone where it loads none."
-    done, directory = {}, tmp_path_factory.mktemp("run")
-    def run(path, data):
-        if "load_mnist" not in path.read_text(): data = "digits"
-        if (path, data) not in done: done[path, data] = executed(path, data, directory)
-        return done[path, data]
-    return run
-
-def executed(path, data, directory):
-    """A notebook executed, a chapter with its exercises solved; once more where a timing came out as it should not, as
-    on a busy machine it may."""
-    def run(): return run_chapter(path, data, directory) if path.name in [chapter.name for chapter in CHAPTERS] else execute(path, environment(data, "cpu"))
-    done = run()
-    return run() if "#| timing" in done.problem else done
-
-# The whole book
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
-def test_runs_on_the_embedded_digits(path, fresh):
-    assert fresh(path, "digits").problem == ""
-
-NETWORKS = {"net-dee8cd1e", "net-4f6c7e40"}  # chapter 3's, as two kinds of processor round its sums; other names are changes
-def networks(text: str) -> set: return set(re.findall(r"net-[0-9a-f]{8}", text))
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
-def test_saved_outputs_are_still_true_on_mnist(path, fresh):
-    if not real_mnist(): pytest.skip("no real MNIST in MNIST_GRAPH_DATA or in the cache")
-    run = fresh(path, real_mnist())
-    assert run.problem == ""
-    if networks(path.read_text()) ^ networks(json.dumps(run.notebook)) == NETWORKS:
-        pytest.skip("it runs, but this processor trains the other of the two known networks, and saved outputs show the first")
-    exact = os.environ.get("MNIST_GRAPH_EXACT") == "1"  # on the machine that saved them, byte for byte
-    assert differences(json.loads(path.read_text()), run.notebook, exact=exact) == []
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_notebooks_are_kept_as_a_run_writes_them(path):
