@@ -129,8 +129,7 @@ def _multiworker():
 
 _PATIENCE = 60  # seconds that TensorFlow has to start, once all workers are there
 _CLOCK = """
-import os, signal, sys, threading
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+import os, sys, threading
 worker, patience = sys.argv[1:]
 def late():
     print("mnist-graph-tutorial: another worker was lost while TensorFlow started; start all "
@@ -143,9 +142,9 @@ sys.stdin.read()
 """
 
 def _on_time() -> subprocess.Popen:
-    "A process that ends this one with a line, unless it is left before time."
+    "A process that ends this one with a line, unless it is left before time; no Ctrl-C meets it."
     words = [sys.executable, "-I", "-c", _CLOCK, str(os.getpid()), str(_PATIENCE)]
-    return subprocess.Popen(words, stdin=subprocess.PIPE)
+    return subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
 
 @contextlib.contextmanager
 def _stoppable():
