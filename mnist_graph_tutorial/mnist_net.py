@@ -165,7 +165,7 @@ epoch = compiled(sweep)
 def as_network(
     net,  # an `MnistNet`, or a network of Keras
 ) -> MnistNet:
-    "Itself; of two dense layers of Keras a copy; else `ValueError`."
+    "An `MnistNet` itself; of two dense layers of Keras a copy; else `ValueError`."
     needs_eager()
     return net if hasattr(net, "w1") else MnistNet.of(Weights(*two_layers(net)))
 
