@@ -78,6 +78,12 @@ def imported_by(module: str) -> set[str]:
 def test_import_without_what_only_some_need(module):
     assert imported_by(module) & {"tensorflow", "keras", "matplotlib", "PIL", "sklearn", "scipy", "nbdev", "IPython"} == set()
 
+def test_the_network_brings_nothing_to_draw_with_beside_what_tensorflow_imports():
+    code = "import tensorflow, sys; before = set(sys.modules); import mnist_graph_tutorial.mnist_net; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    brought = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "mnist_graph_tutorial" in brought and brought & {"matplotlib", "PIL", "IPython", "ipywidgets", "nbdev", "pandas"} == set()
+
 @pytest.mark.parametrize("module", ["execution", "book", "graph_layers", "manuscript", "plain_pages", "card"])
 def test_import_without_tensorflow(module): assert imported_by(module) & {"tensorflow", "keras", "sklearn"} == set()
 
