@@ -95,15 +95,14 @@ def _fit_and_notice(files: ImageFiles, name: str) -> str:
     "What is to stand at the head of each page that is run on images of the reader's own."
     _check_fit(files, name)
     classes = files.classes
-    numbered = ": " + ", ".join(f"{k} {called}" for k, called in enumerate(classes))
-    unnamed = ("Nothing names the classes, so they are called digits, by their numbers; a "
-               "`labels.txt` beside the images would name them.")
-    if classes == DIGITS[:len(classes)]: numbered = ""
-    else: unnamed = ""
+    numbered, unnamed = ": " + ", ".join(f"{k} {called}" for k, called in enumerate(classes)), ""
+    if classes == DIGITS[:len(classes)]:
+        numbered, unnamed = "", (" Nothing names the classes, so they are called digits, by their "
+                                 "numbers; a `labels.txt` beside the images would name them.")
     return (f"> **These pages were run on {name}.** The figures and what the cells print are of "
             f"those images, in {in_words(len(classes))} classes{numbered}. The text was written "
             "about MNIST: its numbers are MNIST's, and where it names a digit, the class with that "
-            f"number is the one to look at, if there is one. {unnamed}".rstrip())
+            f"number is the one to look at, if there is one.{unnamed}")
 
 def run(
     data: str="auto",  # "auto", "mnist", "digits", or a path as for `load_mnist`

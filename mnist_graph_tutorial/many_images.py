@@ -13,7 +13,7 @@ import numpy as np
 from .checks import positive, whole, write_by_rename
 from .explore import Progress
 from .mnist_net import MnistNet, epoch, gradients, post_cross_entropy
-from .training import epoch_on, shuffled
+from .training import check_strategy, epoch_on, shuffled
 import tensorflow as tf
 
 # %% ../nbs/69_many_images.ipynb #0535ecc0
@@ -100,8 +100,9 @@ def train_stream(
     "Train on a set that stays on disk; `ValueError` for what cannot be trained."
     whole(epochs=epochs)
     positive(learning_rate=learning_rate)
-    workers, index, devices = _place(strategy)
-    chunks = _count_chunks(images, labels, chunk, batch_size, devices)
+    chunks = _count_chunks(images, labels, chunk, batch_size)
+    if strategy: check_strategy(strategy, batch_size)
+    workers, index = _place(strategy)
     run = functools.partial(epoch_on, strategy, gradients) if strategy else epoch
     rows = stream(images, labels, chunk, workers=workers, index=index)
     weights, rate, costs = net.weights, tf.constant(learning_rate, tf.float32), []
@@ -116,14 +117,15 @@ def train_stream(
     bar.done(f"{epochs * chunks * chunk:,} images went by; the last cost was {costs[-1]:.4f}.")
     return np.mean(np.reshape(costs, (epochs, chunks)), axis=1).tolist()
 
-def _place(strategy) -> tuple:  # number of workers, which one this is, devices of all
-    "Where a process stands among the workers."
-    if not strategy: return 1, 0, 1
-    resolver, devices = strategy.cluster_resolver, strategy.num_replicas_in_sync
-    if not (resolver and resolver.task_type): return 1, 0, devices
-    return devices, resolver.task_id, devices
+def _place(strategy) -> tuple:  # number of workers, and which one this is
+    "Where a process stands among the workers, in TensorFlow's order: a chief comes first."
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if not (resolver and resolver.task_type): return 1, 0
+    cluster = resolver.cluster_spec().as_dict()
+    tasks = [(job, k) for job in ("chief", "worker") for k in range(len(cluster.get(job, [])))]
+    return len(tasks), tasks.index((resolver.task_type, resolver.task_id))
 
-def _count_chunks(images, labels, chunk: int, batch_size: int, devices: int) -> int:
+def _count_chunks(images, labels, chunk: int, batch_size: int) -> int:
     "How many chunks there are; `ValueError` where they cannot be cut evenly."
     whole(chunk=chunk, batch_size=batch_size)
     available = count_images(images, labels)
@@ -131,8 +133,6 @@ def _count_chunks(images, labels, chunk: int, batch_size: int, devices: int) -> 
         raise ValueError(f"chunk is {chunk:,}, but there are only {available:,} images")
     if chunk % batch_size:
         raise ValueError(f"a chunk of {chunk} cannot be cut into batches of {batch_size}")
-    if batch_size % devices:
-        raise ValueError(f"a batch of {batch_size} cannot be shared by {devices} devices evenly")
     return available // chunk
 
 def _order(chunk, batch_size, workers, seed, number) -> np.ndarray:

@@ -1,7 +1,9 @@
 """Training on a set that stays on disk."""
 import os, subprocess, sys
+from types import SimpleNamespace
 import numpy as np, pytest
 import tensorflow as tf
+from mnist_graph_tutorial import many_images
 from mnist_graph_tutorial.data import read_idx
 from mnist_graph_tutorial.many_images import count_images, stream, train_stream, write_idx
 from mnist_graph_tutorial.mnist_net import MnistNet, descend, post_cross_entropy
@@ -96,6 +98,14 @@ def test_what_cannot_be_trained_leaves_the_network(files, settings, words):
     before = [w.numpy() for w in net.weights]
     with pytest.raises(ValueError, match=words): train_stream(net, *files(400), **dict(chunk=200) | settings)
     for w, old in zip(net.weights, before): np.testing.assert_array_equal(w, old)
+
+@pytest.mark.parametrize("cluster, task, place", [
+    (dict(worker=["a", "b", "c"]), ("worker", 2), (3, 2)), (dict(chief=["a"], worker=["b", "c"]), ("chief", 0), (3, 0)),
+    (dict(chief=["a"], worker=["b", "c"]), ("worker", 0), (3, 1)), ({}, ("", None), (1, 0))])
+def test_each_worker_has_a_place_of_its_own(cluster, task, place):
+    resolver = SimpleNamespace(task_type=task[0], task_id=task[1], cluster_spec=lambda: tf.train.ClusterSpec(cluster))
+    assert many_images._place(SimpleNamespace(cluster_resolver=resolver)) == place
+    assert many_images._place(None) == (1, 0)
 
 MILLION = """
 import resource, sys
