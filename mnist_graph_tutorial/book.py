@@ -189,8 +189,9 @@ def _markdown(text: str) -> dict:
 
 def _keep(done: Executed, out: Path, notice: str=""):
     "Write an executed notebook, with a notice below its title, and a line that says so."
-    if notice: done.notebook["cells"].insert(1, _markdown(notice))
-    put(out / done.path.name, nb2str(done.notebook))
+    title, *others = done.notebook["cells"]
+    told = [_markdown(notice)] if notice else []
+    put(out / done.path.name, nb2str(done.notebook | {"cells": [title, *told, *others]}))
     _show_line(f"{bare_name(done.path):<18} {done.cells:>3} cells  {clock(done.seconds)}", end="\n")
 
 # %% ../nbs/44_book.ipynb #f206772f

@@ -596,7 +596,7 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch, capsys):
 
 def run_book(monkeypatch, tmp_path, *only):
     for name in ("MNIST_GRAPH_DATA", "MNIST_GRAPH_DEVICE"): monkeypatch.delenv(name, raising=False)
-    return main(["run", "--data", str(tmp_path / "turned"), "--out", str(tmp_path / "out"), "--device", "cpu", "--only", *only])
+    return main(["run", "--data", str(tmp_path / "turned"), "--out", str(tmp_path / "out"), "--device", "cpu", "--profile", "--only", *only])
 
 def turned_digits():
     "Three of the embedded digits, turned by a quarter, a few times each and a little moved: not what the text is about."
@@ -617,6 +617,9 @@ def test_the_book_runs_on_them_and_judges_nothing(tmp_path, monkeypatch, capsys)
     told = re.findall(r"Not so for these data: \w+", (tmp_path / "out/04_fingerprints.ipynb").read_text())
     assert 0 < len(told) < 15
     cells = json.loads((tmp_path / "out/04_fingerprints.ipynb").read_text())["cells"]
+    code = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    slow = re.findall(r"^fingerprints +\d+ +[\d.]+ s  (.+)$", said.partition("slowest cells")[2], re.M)
+    assert slow and all(line in code for line in slow)
     assert "These pages were run on turned." in "".join(cells[1]["source"])
     shown = json.dumps([cell.get("outputs") for cell in cells], ensure_ascii=False)
     for text in ("Three panels, one per class", "A cat, rightly read as cat", "the eel has a mean of", r'\"classes\":[\"cat\",\"dog\",\"eel\"]'):
