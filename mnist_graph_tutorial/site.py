@@ -15,7 +15,7 @@ from .card import card_tags, write_card
 from .checks import one_of, put
 from .manuscript import bare_name, claimed, notebook_links, notebooks
 from .manuscript import once_a_page, project, without_outputs
-from .plain_pages import FORMULAS, render, write_formulas
+from .plain_pages import FORMULAS, kept_together, render, write_formulas
 
 # %% ../nbs/43_site.ipynb #25c3d4b3
 QUARTO_POLICY = (
@@ -53,7 +53,7 @@ def post_render(
     policy = f'<meta http-equiv="Content-Security-Policy" content="{QUARTO_POLICY}">'
     for page in site.rglob("*.html"):
         text = once_a_page(without_strangers(page.read_text("utf-8")))
-        text = text.replace(f'href="{home}', 'href="./')
+        text = kept_together(text.replace(f'href="{home}', 'href="./'))
         text = re.sub(
             r'<meta (?:property="og|name="twitter):(?:image|card)[^>]*>|<link rel="icon"[^>]*>',
             "",

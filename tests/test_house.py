@@ -94,6 +94,17 @@ def test_every_page_has_a_table_of_contents():
         text = [cell.source for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "markdown"]
         assert sum(len(re.findall("^## ", source, re.M)) for source in text) > 1, notebook.name
 
+ITEM = re.compile(r" *(?:[-*+]|\d+\.) ")
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_list_has_an_empty_line_before_it(notebook):
+    "Else Quarto takes it for more words of the paragraph."
+    for cell in nbformat.read(notebook, 4).cells:
+        if cell.cell_type != "markdown": continue
+        lines = re.sub(r"^ *```.*?^ *```", "", cell.source, flags=re.M | re.S).splitlines()
+        for line, item in zip(lines, lines[1:]):
+            if ITEM.match(item): assert not line.strip() or ITEM.match(line) or line.startswith(" "), item
+
 def test_fences_say_their_language():
     for notebook in NOTEBOOKS:
         for cell in nbformat.read(notebook, 4).cells:
