@@ -434,6 +434,20 @@ def test_the_search_of_a_drawing_stays_in_sight_while_its_page_scrolls(width, pa
         top = header.bounding_box()["height"] if header.is_visible() else 0
         assert place["y"] == pytest.approx(top, abs=4), place
 
+def test_colours_of_the_pages_are_not_taken_for_measures_of_figures():
+    "What a figure reads if it is given, and else does without, must not be the name of something else on the pages."
+    static = project() / "mnist_graph_tutorial/static"
+    ours = set(re.findall(r"(--[\w-]+):", (static / "book.css").read_text()))
+    figures = "".join(sheet.read_text() for sheet in static.glob("*.css") if sheet.name != "book.css")
+    given = set(re.findall(r"var\((--[\w-]+),", figures))
+    assert {name for name in ours & given if not name.startswith("--bs-")} == {"--bar"}  # the bar over the page, meant for drawings
+
+@pytest.mark.parametrize("page, rows", [("digit_pad", ".mgt-pad .mgt-line"), ("page_fingerprint", ".mgt-panels li")])
+def test_rows_of_a_figure_are_one_line_high_on_the_plain_pages(page, rows, chromium, pages):
+    with visit(chromium, (pages / f"{page}.html").as_uri(), width=1280) as tab:
+        heights = tab.evaluate("(rows) => [...document.querySelectorAll(rows)].map((row) => row.offsetHeight)", rows)
+    assert len(heights) >= 10 and max(heights) < 48
+
 def test_code_is_copied_as_it_stands(chromium, pages):
     "By mouse and by keyboard; the button says so, and offers it again once it is left."
     with visit(chromium, (pages / "graph_basics.html").as_uri(), permissions=["clipboard-read", "clipboard-write"]) as tab:
