@@ -105,10 +105,10 @@
       ...(own && guess !== best ? guessMark(guess, y(own), `my guess: ${rounded(own)}`, guess < best) : []),
       ...peakMark(best, y(peak), `${workers(best)}: ${rounded(peak)}`),
     ];
-    const [end, above] = [x(ideal.at(-1)) - 8, y(ideal.at(-1)) + 8];
-    const isFree = end > LEFT + 42 && !(look && Math.abs(end - x(best)) < 100 && y(peak) - above < 30);
+    const [end, below] = [x(ideal.at(-1)) - 14, y(ideal.at(-1)) + 20];
+    const isFree = end > LEFT + 42 && !(look && Math.abs(end - x(best)) < 100 && y(peak) - below < 30);
     return [...axes(y, top), svg("path", {class: "mgt-ideal", d: path(ideal.map((team) => [x(team), y(team)]))}),
-      word(end, above, isFree ? "ideal" : "", "end"),
+      word(end, below, isFree ? "ideal" : "", "end"),
       svg("path", {class: "mgt-own", d: path([[x(guess), TOP], [x(guess), BOTTOM]])}), ...seen];
   }
 
