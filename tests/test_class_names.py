@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from browser import page_file, visit
+from lessons import code_cells
 from mnist_graph_tutorial import contact_sheets, digit_pad, fingerprint_panels, fingerprints, ideal_images, mnist_net, sessions
-from mnist_graph_tutorial.class_names import DIGITS, aslant_above, aslant_below, at_start, in_words, noun, nouns, with_article
+from mnist_graph_tutorial.class_names import DIGITS, aslant_above, aslant_below, at_start, in_words, noun, nouns, things, with_article
 from mnist_graph_tutorial.data import Mnist, Split, image_grid, load_mnist
 from mnist_graph_tutorial.digit_pad import DigitPad
+from mnist_graph_tutorial.manuscript import bare_name, notebooks
 from mnist_graph_tutorial.mnist_net import MnistNet
 from mnist_graph_tutorial.page_dream import Dream
 from mnist_graph_tutorial.page_engine import NumpyNet
@@ -17,6 +19,7 @@ from mnist_graph_tutorial.page_shift import MovedDigit
 from mnist_graph_tutorial.page_training import TrainHere
 
 NAMES = "Ring", "Trouser", "Ankle boot"
+TEN = ("mountain hare", "roe deer", "hedgehog", "badger & fox", "heart <3", "common pipistrelle", "bumblebee orchid (2)", "owl", "Kilometerschild", "fox")
 
 def of_three(split):
     "Zeros, ones and eights under the labels 0, 1 and 2."
@@ -121,6 +124,52 @@ def test_few_pictures_fill_the_line(three):
     assert abs(narrow.get_figwidth() - wide.get_figwidth()) < .6
     for fig in (wide, narrow): plt.close(fig)
 
+# Cells of the book, run on named classes with what they need alone
+
+def run_cells(name, *holding, **names) -> list:
+    "What the cells of a notebook that hold these texts `show`: figures, alternative texts and captions."
+    shown, (path,) = [], [path for path in notebooks() if bare_name(path) == name]
+    names |= dict(np=np, plt=plt, noun=noun, show=lambda *found: shown.append(found), at_start=at_start, in_words=in_words, things=things)
+    for text in holding:
+        (source,) = [cell.source for cell in code_cells(path) if text in cell.source]
+        exec(source, names)
+    return shown
+
+def test_titles_of_what_is_no_digit_have_room_for_long_names():
+    answers = {"the letter A": (5, .952), "a tiny 7": (6, 1.)}
+    needed = dict(data=Mnist(None, None, None, "own", TEN), KNOWN=("mnist", "digits"), seen={name: np.eye(28) for name in answers}, answers=answers)
+    ((fig, told, _),) = run_cells("draw_a_digit", "def side_by_side", "titles = [", names=TEN, **needed)
+    fig.canvas.draw()
+    boxes = [ax.title.get_window_extent() for ax in fig.axes]
+    plt.close(fig)
+    assert boxes[0].x0 >= 0 and boxes[0].x1 < boxes[1].x0 and boxes[1].x1 <= fig.bbox.x1
+    assert "the letter A as common pipistrelle, p = 0.952, a tiny 7 as" in told
+    ((fig, _, _),) = run_cells("draw_a_digit", "def side_by_side", "titles = [", names=DIGITS, **needed)
+    assert "a tiny 7:\n6, p = 1.000" in texts(fig)
+
+def test_what_moving_costs_is_told_in_numbers():
+    needed = dict(shifts=np.arange(-8, 9), as_moved=[.26] * 17, recentred=[.7] * 8 + [.94] + [.7] * 8, data=Mnist(None, None, None, "own", NAMES))
+    ((fig, told, _),) = run_cells("draw_a_digit", "as_moved, \"o-\"", names=NAMES, KNOWN=("mnist", "digits"), **needed)
+    plt.close(fig)
+    assert "0.26 at eight, where guessing gets 0.33. Centred again it is 0.94 in place and 0.70 or more up to four pixels" in told
+
+def test_contact_sheets_of_three_say_so_and_compare_none_with_itself(three):
+    data, names = three[0], dict(sheet=contact_sheets.sheet, stretched=contact_sheets.stretched)
+    sheets = run_cells("contact_sheets", "digits = np.stack", "show(stretched(", load_mnist=lambda: data, **names)
+    assert [told for _, told, _ in sheets] == ["Two rows of three pictures: images in black; below, each with another in orange.",
+                                               "Three pictures in matplotlib's colours: images in yellow, and others in dark blue, on green."]
+    for fig, *_ in sheets: plt.close(fig)
+    (fig, *_) = sheets[1]
+    assert all(np.ptp(ax.images[0].get_array()) > 0 for ax in fig.axes) and len(fig.axes) == 3
+
+def test_made_digits_measure_nothing_of_other_classes(three, capsys):
+    empty = lambda *settings: np.zeros(784)
+    needed = dict.fromkeys(("photographed", "inked", "resized", "varied", "normalise_drawing", "ink_of", "thickened", "net"), empty) | dict(DIGITS=range(10))
+    for data, told in ((three[0], "No measure for these classes: what is drawn are digits.\n"), (load_mnist("digits"), "")):
+        capsys.readouterr()
+        run_cells("photo", "thin_read(thickened)\n", data=data, **needed)
+        assert capsys.readouterr().out == told
+
 # The figures that compute in the page
 
 def figures(data, net):
@@ -188,7 +237,6 @@ def test_long_names_are_broken_where_they_do_not_fit_and_leave_room(chromium, pa
         if name == "pad": assert figure.locator(".mgt-verdict > :last-child").bounding_box()["width"] > 180
         if name == "fingerprint": assert figure.get_by_role("slider").first.bounding_box()["width"] > 180
 
-TEN = ("mountain hare", "roe deer", "hedgehog", "badger & fox", "heart <3", "common pipistrelle", "bumblebee orchid (2)", "owl", "Kilometerschild", "fox")
 WIDTHS = pytest.mark.parametrize("width", [1280, 390])
 
 @pytest.fixture(scope="module")
