@@ -92,17 +92,18 @@ def _check_fit(files: ImageFiles, name: str):
                              "mnist-graph-tutorial train --data takes fewer")
 
 def _fit_and_notice(files: ImageFiles, name: str) -> str:
-    "What is to stand at the head of each page that is run on images of the reader's own."
+    "What is to stand at the head of each page that shows images of the reader's own."
     _check_fit(files, name)
     classes = files.classes
     numbered, unnamed = ": " + ", ".join(f"{k} {called}" for k, called in enumerate(classes)), ""
     if classes == DIGITS[:len(classes)]:
         numbered, unnamed = "", (" Nothing names the classes, so they are called digits, by their "
                                  "numbers; a `labels.txt` beside the images would name them.")
-    return (f"> **These pages were run on {name}.** The figures and what the cells print are of "
-            f"those images, in {in_words(len(classes))} classes{numbered}. The text was written "
-            "about MNIST: its numbers are MNIST's, and where it names a digit, the class with that "
-            f"number is the one to look at, if there is one.{unnamed}")
+    return (f'> **This page was run on the images "{name}".** The figures and what the cells print '
+            f"are of them, in {in_words(len(classes))} classes{numbered}. The text was written "
+            "about MNIST: its numbers are MNIST's, as are the answers to its questions, and where "
+            "it names a digit, the class with that number is the one to look at, if there is "
+            f"one.{unnamed}")
 
 def run(
     data: str="auto",  # "auto", "mnist", "digits", or a path as for `load_mnist`
@@ -187,10 +188,15 @@ def _run_each(paths, env, out, notice="") -> list[Executed]:
 def _markdown(text: str) -> dict:
     return dict(cell_type="markdown", id="own-images", metadata={}, source=text)
 
+def _shows_them(cells) -> bool:
+    "Whether cells load the images that the book is run on; a default of an export loads none."
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return any("load_mnist()" in source and "#| export" not in source for source in code)
+
 def _keep(done: Executed, out: Path, notice: str=""):
-    "Write an executed notebook, with a notice below its title, and a line that says so."
+    "Write an executed notebook, with a notice where it is due, and a line that says so."
     title, *others = done.notebook["cells"]
-    told = [_markdown(notice)] if notice else []
+    told = [_markdown(notice)] if notice and _shows_them(others) else []
     put(out / done.path.name, nb2str(done.notebook | {"cells": [title, *told, *others]}))
     _show_line(f"{bare_name(done.path):<18} {done.cells:>3} cells  {clock(done.seconds)}", end="\n")
 

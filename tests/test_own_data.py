@@ -1,6 +1,7 @@
 """Data of the reader's own: every form they come in, and one clear line for what will not do."""
 import gzip, hashlib, http.client, io, json, os, re, socket, ssl, subprocess, sys, tracemalloc, urllib.error, zipfile
 from pathlib import Path
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +10,7 @@ from mnist_graph_tutorial.book import settle_data
 from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import DIGESTS, Mnist, Split, check_source, check_split, load_mnist
 from mnist_graph_tutorial.execution import environment, execute
-from mnist_graph_tutorial.manuscript import project
+from mnist_graph_tutorial.manuscript import bare_name, notebooks, project
 from mnist_graph_tutorial.own_data import ImageFiles, name_of
 
 MAIN = "import sys; from mnist_graph_tutorial.cli import main; sys.exit(main())"
@@ -620,7 +621,8 @@ def test_the_book_runs_on_them_and_judges_nothing(tmp_path, monkeypatch, capsys)
     code = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     slow = re.findall(r"^fingerprints +\d+ +[\d.]+ s  (.+)$", said.partition("slowest cells")[2], re.M)
     assert slow and all(line in code for line in slow)
-    assert "These pages were run on turned." in "".join(cells[1]["source"])
+    assert 'This page was run on the images "turned".' in "".join(cells[1]["source"])
+    assert "This page was run on" not in (tmp_path / "out/34_fingerprint_panels.ipynb").read_text()
     shown = json.dumps([cell.get("outputs") for cell in cells], ensure_ascii=False)
     for text in ("Three panels, one per class", "A cat, rightly read as cat", "the eel has a mean of", r'\"classes\":[\"cat\",\"dog\",\"eel\"]'):
         assert text in shown, text
@@ -646,6 +648,16 @@ def test_a_page_run_on_named_classes_says_which():
     assert not book._fit_and_notice(files, "pets").endswith("would name them.")
     unnamed = book._fit_and_notice(files._replace(classes=("0", "1", "2")), "pets")
     assert "in three classes. The text" in unnamed and unnamed.endswith("so they are called digits, by their numbers; a `labels.txt` beside the images would name them.")
+
+def test_the_notice_says_that_numbers_and_answers_are_mnists():
+    told = book._fit_and_notice(ImageFiles([shapes(2_000, 3), shapes(300, 3)], tuple(PETS), Path("seven"), []), "seven")
+    assert told.startswith('> **This page was run on the images "seven".** The figures') and "MNIST's, as are the answers to its questions" in told
+
+def test_a_notice_stands_on_pages_that_load_the_images():
+    shown = {bare_name(path) for path in notebooks() if book._shows_them(nbformat.read(path, 4).cells)}
+    assert {"index", "mnist_net", "fingerprints", "ideal_images", "draw_a_digit", "scaling_out", "photo", "contact_sheets", "data"} <= shown
+    others = "matrix_inverse digit_pad strokes page_dream page_training page_fingerprint page_shift fingerprint_panels graph_view glossary"
+    assert not shown & set(others.split())
 
 def test_what_a_claim_is_of_which_images():
     part = Split(np.zeros((1, 784), np.float32), np.zeros(1, np.int32))

@@ -101,7 +101,7 @@ def test_what_is_read_along_the_slider(chromium, url, small):
         label = page.locator(f"{FIGURE} .mgt-readings[role=img]").get_attribute("aria-label")
     read = net(pictures).numpy().argmax(axis=1)
     assert np.array_equal(np.array(found, int)[clear], read[clear]) and clear.sum() > 8
-    assert label == "Read from 8\u00a0px left to 8\u00a0px right: " + " ".join(found)
+    assert label == "Read from 8\u00a0px left to 8\u00a0px right: " + ", ".join(found)
 
 def test_sliders_by_keyboard(chromium, url):
     with visit(chromium, url) as page:

@@ -92,7 +92,7 @@ globalThis.mgtFace = (() => {
       figure.style.setProperty("--name", `${Math.min(0.6 * longest, 7)}em`);
     }
     const digits = names.every((name) => TEN.includes(name));
-    return {names, noun: digits ? "digit" : "class", short: names.map((name) => name.slice(0, 3)),
+    return {names, noun: digits ? "digit" : "class", thing: digits ? "digit" : "picture",
       write: digits ? "Write a digit" : "Draw", here: digits ? "Write a digit here" : "Draw here"};
   }
   const percent = (share) =>                               // a network is never certain

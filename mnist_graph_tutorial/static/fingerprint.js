@@ -74,15 +74,14 @@
     return {node: list, show};
   }
 
-  const GAP = 0.04;  // between the names of two groups, in widths of the row
   function namesOf(groups, units) {
-    let start = 0, last = -GAP;
-    const names = groups.flatMap(({short, members}) => {
+    let start = 0, left = "-9em";
+    const names = groups.flatMap(({name, members}) => {
       if (!members.length) return [];
-      last = Math.max(last + GAP, (start + members.length / 2) / units);
+      left = `max(${share((start + members.length / 2) / units)}, ${left} + var(--gap))`;  // apart enough to be read
       start += members.length;
-      const made = element("span", {textContent: short});
-      made.style.left = share(last);
+      const made = element("span", {textContent: name});
+      made.style.left = left;
       return [made];
     });
     return element("div", {className: "mgt-names", ariaHidden: "true"}, ...names);
@@ -211,8 +210,8 @@
 
   function fingerprint(figure, data) {
     const net = netOf(shared(data.net)), units = net.b1.length, order = data.groups.flat();
-    const classes = classesOf(figure, data), {names, noun, short, write, here} = classes, count = inWords(names.length);
-    const groups = data.groups.map((members, k) => ({members, name: names[k] ?? "none", short: short[k] ?? "none"}));
+    const classes = classesOf(figure, data), {names, noun, write, here} = classes, count = inWords(names.length);
+    const groups = data.groups.map((members, k) => ({members, name: names[k] ?? "none"}));
     const all = floats(data.means);
     const means = names.map((_, k) => all.subarray(k * units, (k + 1) * units));
     const groupOf = new Map(data.groups.flatMap((members, k) => members.map((unit) => [unit, names[k] ?? null])));

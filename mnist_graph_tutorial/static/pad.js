@@ -90,10 +90,10 @@
 
   // Why to doubt that this is a digit at all; nothing where there is no reason. A logit is small or large for its ink:
   // for the length of the image as a vector.
-  function reasonToDoubt(image, logits, limits, noun = "digit") {
+  function reasonToDoubt(image, logits, limits, thing) {
     const rows = Array.from({length: SIDE}, (_, y) => image.subarray(y * SIDE, (y + 1) * SIDE));
     const high = rows.filter((row) => row.some((value) => value > 0)).length;
-    if (high < limits.rows) return `hardly any ${noun} is so low`;
+    if (high < limits.rows) return `hardly any ${thing} is so low`;
     const [winner] = ranked(logits);
     return logits[winner] / Math.hypot(...image) < limits.logits[winner] ? "a small logit for so much ink" : "";
   }
@@ -108,7 +108,7 @@
   }
 
   function pad(figure, data) {
-    const net = netOf(shared(data.net)), classes = classesOf(figure, data), {names, noun, write, here} = classes;
+    const net = netOf(shared(data.net)), classes = classesOf(figure, data), {names, thing, write, here} = classes;
     const pictures = data.ideals && Float32Array.from(bytes(data.ideals), (value) => value / 255);
     const idealOf = (digit) => pictures.subarray(digit * 784, (digit + 1) * 784);
     const digit = element("strong"), sentence = element("span"), doubt = element("span", {className: "mgt-doubt"});
@@ -131,7 +131,7 @@
       parts.show(answer);
       digit.textContent = name;
       sentence.textContent = text;
-      const reason = answer && reasonToDoubt(image, answer.logits, data.doubt, noun);
+      const reason = answer && reasonToDoubt(image, answer.logits, data.doubt, thing);
       trouble.textContent = "";
       doubt.textContent = reason ? `Doubtful: ${reason}.` : "";
       verdict.classList.toggle("mgt-doubted", Boolean(reason));
@@ -139,10 +139,10 @@
     }
 
     const laid = sheet({figure, pen: data.pen, change, here}), samples = samplesFor(laid, shared(data.samples), names);
-    const photo = photoFor(figure, (image) => laid.show({image, name: "your photo"}),
+    const photo = photoFor(figure, thing, (image) => laid.show({image, name: "your photo"}),
       (text) => { trouble.textContent = `${text}${laid.written ? " The sheet is as it was before." : ""}`; });
     figure.pad = {read: (image) => read(net, image), fitted, normalise, inkOf,
-      reasonToDoubt: (image) => reasonToDoubt(image, read(net, image).logits, data.doubt, noun)};
+      reasonToDoubt: (image) => reasonToDoubt(image, read(net, image).logits, data.doubt, thing)};
     return element("div", {className: "mgt-face"}, laid.node, verdict,
       element("div", {className: "mgt-views"}, seen.node, ...(pictures ? [ideal.node] : [])),
       element("div", {className: "mgt-tools"}, ...laid.buttons, photo), samples.node, scores.node, parts.node);

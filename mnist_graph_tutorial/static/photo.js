@@ -141,21 +141,22 @@ globalThis.mgtPhoto = (() => {
   }
 
   // The 784 numbers, or one line that says why there are none.
-  async function read(file) {
+  async function read(file, thing) {
     if (file.size > HEAVY) return `This file is too large: more than ${HEAVY / 1e6} MB.`;
     try {
-      return inkOf(await greyOf(file)) ?? "No digit was found in this photo: let plain paper fill it, with one digit.";
+      return inkOf(await greyOf(file)) ??
+        `No ${thing} was found in this photo: let plain paper fill it, with one ${thing}.`;
     } catch { return "This file is not an image that the browser can open."; }
   }
 
   // A button for a file, and the figure as a place to drop or paste one. `take(image)` gets the 784 numbers,
-  // `complain(text)` one line.
-  function photoFor(figure, take, complain) {
+  // `complain(text)` one line, which calls what was looked for a `thing`.
+  function photoFor(figure, thing, take, complain) {
     let latest = null;                             // of two files, the one that was chosen later counts
     async function open(file) {
       if (!file) return;
       latest = file;
-      const found = await read(file);
+      const found = await read(file, thing);
       if (file !== latest || !figure.isConnected) return;
       if (typeof found === "string") complain(found); else take(found);
     }

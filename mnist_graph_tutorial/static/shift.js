@@ -79,16 +79,16 @@
 
   // ---- the digits that are read along the slider -------------------------------------------------------------------
 
-  function readings({names, short: brief}) {
+  function readings(names) {
     const list = element("div", {className: "mgt-readings", role: "img"});
     const scale = element("div", {className: "mgt-readings mgt-scale", ariaHidden: "true"});
     const cell = (textContent, className = "") => element("span", {textContent, className});
     const show = ({values, label, rest}, answers, usual) => {
       const every = Math.ceil(values.length / 9), middle = values.indexOf(rest);
       list.replaceChildren(...answers.map((answer) =>
-        cell(brief[answer] ?? "\u2013", answer === usual ? "mgt-usual" : "mgt-other")));
+        cell(names[answer] ?? "\u2013", answer === usual ? "mgt-usual" : "mgt-other")));
       list.ariaLabel = `Read from ${label(values[0])} to ${label(values.at(-1))}: ` +
-        answers.map((answer) => names[answer] ?? "nothing").join(" ");
+        answers.map((answer) => names[answer] ?? "nothing").join(", ");
       const short = (value) => signed(value, 1).replace(".0", "");
       scale.replaceChildren(...values.map((value, k) => cell((k - middle) % every === 0 ? short(value) : "")));
     };
@@ -134,7 +134,7 @@
     const classes = classesOf(figure, data), {names, noun, write, here} = classes, count = inWords(names.length);
     let image = null, usual = null, along = Object.hasOwn(MOVES, state?.along) ? state.along : "sideways", swept = [];
 
-    const says = caption("mgt-says mgt-verdict"), tells = caption(), lines = plot({names}), row = readings(classes);
+    const says = caption("mgt-says mgt-verdict"), tells = caption(), lines = plot({names}), row = readings(names);
     const before = picture({name: "moved"}), sees = picture({name: "what the network sees"});
     const axis = element("p", {className: "mgt-legend"});
     const graph = element("div", {className: "mgt-along"}, lines.node, ...row.nodes);

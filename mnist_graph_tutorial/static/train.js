@@ -328,7 +328,7 @@
     };
     const clear = () => { [told, dots] = [null, []]; };
     return {show, clear, say: says.say, nodes: [place.node, says.node, curves.node, pictures.node, wrong.node,
-      heading(`Draw a ${classes.noun} for this very network:`), reader.node]};
+      heading(`Draw a ${classes.thing} for this very network:`), reader.node]};
   }
 
   // Lets the network of `state` live: `begin(first)` measures a new one, the button plays and pauses, `go("epoch")` and
