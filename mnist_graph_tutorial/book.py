@@ -187,10 +187,15 @@ def _run_each(paths, env, out, notice="") -> list[Executed]:
 def _markdown(text: str) -> dict:
     return dict(cell_type="markdown", id="own-images", metadata={}, source=text)
 
+def _loads_images(cells) -> bool:
+    "Whether a page shows the images of the run: some rooms have none, or digits of their own."
+    sources = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return any("load_mnist()" in code and not code.startswith("#| export") for code in sources)
+
 def _keep(done: Executed, out: Path, notice: str=""):
     "Write an executed notebook, with a notice below its title, and a line that says so."
     title, *others = done.notebook["cells"]
-    told = [_markdown(notice)] if notice else []
+    told = [_markdown(notice)] if notice and _loads_images(others) else []
     put(out / done.path.name, nb2str(done.notebook | {"cells": [title, *told, *others]}))
     _show_line(f"{bare_name(done.path):<18} {done.cells:>3} cells  {clock(done.seconds)}", end="\n")
 

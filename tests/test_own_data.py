@@ -8,7 +8,7 @@ from mnist_graph_tutorial import book, data
 from mnist_graph_tutorial.book import settle_data
 from mnist_graph_tutorial.cli import main
 from mnist_graph_tutorial.data import DIGESTS, Mnist, Split, check_source, check_split, load_mnist
-from mnist_graph_tutorial.execution import environment, execute
+from mnist_graph_tutorial.execution import Executed, environment, execute
 from mnist_graph_tutorial.manuscript import project
 from mnist_graph_tutorial.own_data import ImageFiles, name_of
 
@@ -646,6 +646,16 @@ def test_a_page_run_on_named_classes_says_which():
     assert not book._fit_and_notice(files, "pets").endswith("would name them.")
     unnamed = book._fit_and_notice(files._replace(classes=("0", "1", "2")), "pets")
     assert "in three classes. The text" in unnamed and unnamed.endswith("so they are called digits, by their numbers; a `labels.txt` beside the images would name them.")
+
+def test_a_page_without_images_of_the_run_has_no_notice(tmp_path):
+    shown = {path.stem: book._loads_images(json.loads(path.read_text())["cells"]) for path in sorted((project() / "nbs").glob("*.ipynb"))}
+    assert all(shown[name] for name in ("index", "03_mnist_net", "04_fingerprints", "05_ideal_images", "06_draw_a_digit", "12_data"))
+    for name in ("02_matrix_inverse", "34_fingerprint_panels", "39_digit_pad", "60_page_dream", "61_page_training", "63_page_fingerprint", "66_page_shift", "67_strokes"):
+        assert not shown[name], name  # made-up numbers, or the package's digits whatever the images
+    for code, told in (("load_mnist()", True), ('load_mnist("digits")', False), ("#| exports\nload_mnist()", False)):
+        nb = dict(cells=[dict(cell_type="markdown", source=["# A"]), dict(cell_type="code", source=[code], outputs=[], execution_count=None)], metadata={}, nbformat=4, nbformat_minor=5)
+        book._keep(Executed(Path("a.ipynb"), nb, 1, 0., ""), tmp_path, "a notice")
+        assert ("a notice" in (tmp_path / "a.ipynb").read_text()) is told
 
 def test_what_a_claim_is_of_which_images():
     part = Split(np.zeros((1, 784), np.float32), np.zeros(1, np.int32))
