@@ -54,7 +54,7 @@ def in_lines(names, wide: int=12) -> list[str]:
 def aslant_above(names) -> dict:  # settings of matplotlib's text
     "How names stand above narrow pictures; nothing is set where they are short."
     if _are_short(names): return {}
-    if max(map(len, names)) < 4: return dict(rotation=35, fontsize=9, weight="normal")
+    if max(map(len, names)) < 5: return dict(rotation=35, fontsize=9, weight="normal")
     return dict(rotation=60, fontsize=8, weight="normal")  # hardly wider than a picture
 
 def aslant_below(names) -> dict:  # settings of matplotlib's text

@@ -292,7 +292,7 @@ def image_grid(
         raise ValueError(f"images of shape {images.shape}, not (rows, columns, 784)")
     import matplotlib.pyplot as plt
     rows, columns = images.shape[:2]
-    above = 0.8 if max(map(len, titles or [""])) > 3 else 0.2  # inches
+    above = 0.8 if max(map(len, titles or [""])) > 4 else 0.2  # inches
     fig, axes = plt.subplots(
         rows,
         columns,
