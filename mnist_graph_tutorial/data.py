@@ -293,13 +293,8 @@ def image_grid(
     import matplotlib.pyplot as plt
     rows, columns = images.shape[:2]
     above = 0.8 if max(map(len, titles or [""])) > 4 else 0.2  # inches
-    fig, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(columns * 0.75, rows * 0.75 + above),
-        squeeze=False,
-        layout="constrained",
-    )
+    size = columns * 0.75, rows * 0.75 + above
+    fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for ax, image in zip(axes.flat, images.reshape(-1, 28, 28)):
         ax.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
         ax.set(xticks=[], yticks=[])

@@ -180,3 +180,30 @@ def test_a_search_has_its_name_beneath(own):
     given = dict(fading=given["path"], faded=np.ones((4, 784), np.float32), a_three="that", sheet=contact_sheets.sheet, wanted=given["wanted"])
     [(fig, *_)] = run_cell("05_ideal_images.ipynb", "bows =", **own, **given)["told"]
     assert crowded(fig) == []
+
+# Words
+
+def test_the_first_network_has_an_output_for_each_class(own):
+    made = run_cell("03_mnist_net.ipynb", "outputs = len(data.classes)", load_mnist=lambda: own["data"])
+    assert made["w2"].shape == (300, len(own["names"])) and made["network"](own["images"][:2]).shape == (2, len(own["names"]))
+
+def test_the_push_is_on_the_right_class(own):
+    curve = np.linspace(0, 1, 9)
+    made = run_cell("03_mnist_net.ipynb", "softmax_push, \"--\"", **own, sureness=curve, post_push=curve, softmax_push=curve)
+    assert "the right class's logit" in made["told"][0][1] and made["ax"].get_xlabel() == "logit of the wrong class"
+    plt.close(made["fig"])
+
+def test_images_are_blurred_and_classes_are_not(own):
+    looks, ten = np.ones((len(own["names"]), 784)), class_names.in_words(len(own["names"]))
+    given = dict(own, means=looks, sheet=lambda *rows, **form: None, KNOWN=(), at_start=class_names.at_start)
+    [(_, alt, _)] = run_cell("05_ideal_images.ipynb", "dark where most images", **given)["told"]
+    assert alt.startswith(f"{class_names.at_start(ten)} blurred images")
+    found = type("Found", (), dict(images=looks))
+    given |= dict(ten=ten, blur=lambda images: images, on_paper=looks, on_real=looks, unboxed=found, drawn=found, from_mean=found)
+    [(*_, below)] = run_cell("05_ideal_images.ipynb", "how_many =", **given)["told"]
+    assert below.startswith("The three classes. " if ten == "three" else "Five of the ten classes. ")
+
+def test_a_map_of_numbers_is_called_so(own):
+    given = dict(own, draw_map=lambda *parts: None, place=own["images"], misread=own["labels"] == 1, every=slice(None))
+    [(_, alt, _)] = run_cell("04_fingerprints.ipynb", "marks =", **given)["told"]
+    assert "test images as small numbers, those of their classes, on a map" in alt
