@@ -184,7 +184,7 @@ def test_a_search_has_its_name_beneath(own):
 # Words
 
 def test_the_first_network_has_an_output_for_each_class(own):
-    made = run_cell("03_mnist_net.ipynb", "outputs = len(data.classes)", load_mnist=lambda: own["data"])
+    made = run_cell("03_mnist_net.ipynb", "(300, len(data.classes))", load_mnist=lambda: own["data"])
     assert made["w2"].shape == (300, len(own["names"])) and made["network"](own["images"][:2]).shape == (2, len(own["names"]))
 
 def test_the_push_is_on_the_right_class(own):
