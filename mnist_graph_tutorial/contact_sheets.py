@@ -8,7 +8,7 @@ __all__ = ['INK', 'SHADES', 'MARGIN', 'CAPTION', 'strip', 'sheet', 'stretched', 
 # %% ../nbs/36_contact_sheets.ipynb #74c85375
 import numpy as np
 import matplotlib.pyplot as plt
-from .class_names import DIGITS
+from .class_names import DIGITS, in_lines
 from matplotlib.colors import FuncNorm, LinearSegmentedColormap
 
 # %% ../nbs/36_contact_sheets.ipynb #073661e2
@@ -117,10 +117,16 @@ def notes(
     names=DIGITS,  # what the classes are called
 ) -> list[str]:
     "Three lines under each picture, and its name where that is long."
-    if max(map(len, names)) > 2: names = [f"{name}\nas that" for name in names]
+    if max(map(len, names)) > 2: names = [f"{name}\nas that" for name in _as_high(names)]
     else: names = [f"as {name}" for name in names]
     lines = zip(names, zip(*scores))
     return [f"{name}: {p:.2f}\nother: {q:.2f}\ncorr.: {r:.2f}" for name, (p, q, r, _) in lines]
+
+def _as_high(names):
+    "Names broken into lines, as many for each."
+    broken = in_lines(names, 11)
+    most = max(name.count("\n") for name in broken)
+    return [name + "\n" * (most - name.count("\n")) for name in broken]
 
 def pairs(title: str, found, means):  # found: has .images (10, 784) and .scores
     "Mean images above, ideal images below, scores beneath; returns the figure."

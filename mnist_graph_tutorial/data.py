@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 from .checks import whole
-from .class_names import DIGITS, aslant_above
+from .class_names import DIGITS, aslant_above, in_lines
 from .explore import Progress
 from .image_files import parse_idx, read_files, read_idx  # noqa: F401
 from .own_data import KNOWN, ImageFiles, in_a_line, name_of, own_set
@@ -292,15 +292,12 @@ def image_grid(
         raise ValueError(f"images of shape {images.shape}, not (rows, columns, 784)")
     import matplotlib.pyplot as plt
     rows, columns = images.shape[:2]
-    fig, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(columns * 0.75, rows * 0.75 + 0.2),
-        squeeze=False,
-        layout="constrained",
-    )
+    above = 0.8 if max(map(len, titles or [""])) > 4 else 0.2  # inches
+    size = columns * 0.75, rows * 0.75 + above
+    fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for ax, image in zip(axes.flat, images.reshape(-1, 28, 28)):
         ax.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
         ax.set(xticks=[], yticks=[])
-    for ax, title in zip(axes[0], titles or []): ax.set_title(title, **aslant_above(titles))
+    for ax, title in zip(axes[0], in_lines(titles or [])):
+        ax.set_title(title, **aslant_above(titles))
     return fig

@@ -11,7 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patheffects import withStroke
 from .checks import whole
-from .class_names import DIGITS, aslant_above, aslant_below, noun, nouns
+from .class_names import (
+    DIGITS, aslant_above, aslant_below, in_lines, noun, nouns)
 
 # %% ../nbs/34_fingerprint_panels.ipynb #ea143cbe
 ACTIVITY = plt.get_cmap("BuPu", 8)  # white at zero
@@ -49,9 +50,12 @@ def name_groups(
     starts = np.r_[0, ends[:-1]]
     present = np.flatnonzero(ends > starts)
     places = (starts + ends)[present] / 2 - 0.5
-    for k in range(1, len(places)): places[k] = max(places[k], places[k - 1] + gap)
-    beside = [(*names, "none")[group] for group in present]
     below = aslant_below(names) if axis.axis_name == "x" else {}
+    if below: gap = max(gap, len(groups) / 14)
+    for k in range(1, len(places)): places[k] = max(places[k], places[k - 1] + gap)
+    room = gap * np.arange(len(places))[::-1]  # that those after it need
+    places = np.minimum(places, len(groups) - 1 - room)
+    beside = [(*names, "none")[group] for group in present]
     axis.set_ticks(places, beside, **dict(fontsize=fontsize) | below)
 
 # %% ../nbs/34_fingerprint_panels.ipynb #9b337817
@@ -72,8 +76,9 @@ def draw_panels(
     "Draw activations in a panel for each digit, units downwards; returns the figure."
     units, count, style = blocks[0].shape[1], len(names), aslant_above(names)
     ends = () if groups is None else _ends(groups, count)[:count]
-    fig, axes = plt.subplots(1, count, sharey=True, figsize=(7, 7), layout="constrained")
-    pictures = [_panel(*each, top, ends, style) for each in zip(axes, names, blocks)]
+    size = (8.5, 7) if style else (7, 7)  # the names to the left need room
+    fig, axes = plt.subplots(1, count, sharey=True, figsize=size, layout="constrained")
+    pictures = [_panel(*each, top, ends, style) for each in zip(axes, in_lines(names), blocks)]
     axes[0].tick_params(labelsize=12)
     if groups is not None: name_groups(axes[0].yaxis, groups, units / 28, names=names)
     order = "as numbered" if groups is None else f"by the {noun(names)} they belong to"
@@ -106,7 +111,7 @@ def _stripe(ax, rows, top, names):
     ax.spines[:].set_visible(False)
     width = framed.shape[1]
     places = np.arange(len(names)) * width + (width - 3) / 2
-    ax.set_xticks(places, names, **dict(fontsize=12) | aslant_below(names))
+    ax.set_xticks(places, in_lines(names), **dict(fontsize=12) | aslant_below(names))
 
 def draw_units(
     weights,     # (k, 784)
@@ -118,12 +123,12 @@ def draw_units(
     "Draw what each of a few units sees beside how active it is for ten digits; returns the figure."
     reach, height = np.quantile(np.abs(weights), 0.995), 0.8 * len(weights) + 0.9  # inches
     slanted, kind = bool(aslant_below(classes)), noun(classes)
-    height += 0.5 * slanted  # for the names below
+    height += 0.75 * slanted  # for the names below
     fig, axes = plt.subplots(len(weights), 2, figsize=(7, height), width_ratios=(1, 7),
                              squeeze=False)
     fig.subplots_adjust(left=0.2 if slanted else 0.08, right=0.99, top=1 - 0.35 / height,
-                        bottom=(0.55 + 0.5 * slanted) / height, wspace=0.03, hspace=0.1)
-    for (left, right), image, stripe, name in zip(axes, weights, stripes, names):
+                        bottom=(0.55 + 0.75 * slanted) / height, wspace=0.03, hspace=0.1)
+    for (left, right), image, stripe, name in zip(axes, weights, stripes, in_lines(names)):
         left.imshow(image.reshape(28, 28), cmap="RdBu_r", vmin=-reach, vmax=reach)
         left.set(xticks=[], yticks=[])
         left.set_ylabel(name, fontsize=12, rotation=0, ha="right", va="center")
@@ -196,7 +201,9 @@ def draw_accuracy(
     ax.tick_params(labelsize=13)
     ax.grid(color="#ddd")
     ax.set_axisbelow(True)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=12, frameon=False)
+    form = dict(ncols=3, fontsize=12, frameon=False)
+    if aslant_below(names): fig.legend(loc="outside upper center", **form)
+    else: ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), **form)
     return fig
 
 # %% ../nbs/34_fingerprint_panels.ipynb #4f66aae2
@@ -219,7 +226,7 @@ def draw_alike(
     _triangle(ax, mistakes, above, "OrRd", 1.6 * max(1, mistakes.max()), str)
     for i, j in [*framed, *np.flip(framed, axis=1)]:
         ax.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, lw=2.2))
-    ax.set_xticks(range(count), names, **dict(fontsize=14) | aslant_below(names))
+    ax.set_xticks(range(count), in_lines(names), **dict(fontsize=14) | aslant_below(names))
     ax.set_yticks(range(count), names, fontsize=14)
     ax.tick_params(length=0, top=True, labeltop=not aslant_below(names))
     ax.spines[:].set_visible(False)
@@ -261,9 +268,10 @@ def draw_map(
     for digit in range(len(names)):
         ax.scatter(*places[labels == digit].T, s=24, marker=f"${digit}$", color=TEN[digit], lw=0)
     ax.scatter(*places[circled].T, s=75, facecolors="none", edgecolors="black", lw=1.4)
-    for digit, name in enumerate(names):
-        ax.text(*np.median(places[labels == digit], axis=0), name, weight="bold",
-                fontsize=13 if aslant_below(names) else 22, ha="center", va="center",
+    for digit, name in enumerate(in_lines(names)):
+        called, size = (f"{digit} {name}", 11) if aslant_below(names) else (name, 22)
+        ax.text(*np.median(places[labels == digit], axis=0), called, weight="bold",
+                fontsize=size, ha="center", va="center",
                 path_effects=[withStroke(linewidth=4, foreground="white")])
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=14)

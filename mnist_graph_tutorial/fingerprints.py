@@ -9,7 +9,7 @@ __all__ = ['ROWS', 'means_of', 'vectors_and_means', 'Fingerprints', 'fingerprint
 # %% ../nbs/04_fingerprints.ipynb #18d6a6ff
 from .device import compiled, medians, traces
 from .class_names import (
-    DIGITS, aslant_above, at_start, in_words, noun, nouns, with_article)
+    DIGITS, aslant_above, at_start, in_lines, in_words, noun, nouns, with_article)
 from .data import load_mnist
 from .explore import explore, show
 from .pretrained import trained

@@ -98,9 +98,10 @@ def test_panels_of_three(three, prints):
              panels.draw_accuracy(dict(a=labels, b=labels, c=labels), labels, NAMES),
              panels.draw_alike(np.eye(3), np.zeros((3, 3), int), [(1, 0)], NAMES),
              panels.draw_units(np.random.default_rng(0).normal(size=(2, 784)), np.ones((2, 3, 9)), ["1", "2"], 1., NAMES),
-             panels.draw_map(np.random.default_rng(0).random((len(labels), 2)), labels, labels == 1, "a map", NAMES),
              image_grid(three[0].test.images[:3][None], NAMES)]
     for fig in drawn: assert set(NAMES) <= texts(fig)
+    on_map = panels.draw_map(np.random.default_rng(0).random((len(labels), 2)), labels, labels == 1, "a map", NAMES)
+    assert {"0 Ring", "1 Trouser", "2 Ankle boot"} <= texts(on_map)  # its points are the numbers
     assert texts(panels.draw_as_in_2018(blocks)) >= {"1", "2"}
 
 @pytest.mark.parametrize("kind", ["x", "y"])
