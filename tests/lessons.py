@@ -120,7 +120,7 @@ def real_mnist() -> str:
 
 def loads_images(path) -> bool:
     "Whether a notebook's results depend on the images that it is given."
-    return "load_mnist" in path.read_text()
+    return re.search("load_mnist|epoch_data", path.read_text()) is not None
 
 def executed(path, data, directory) -> Executed:
     """A notebook executed, a chapter with its exercises solved; once more where a timing came out as it should not, as
